@@ -95,7 +95,7 @@ class RunFileError(LabError):
 
 
 class RunError(LabError):
-    """A plan failed. (An abort is a result, not an error.)"""
+    """A plan failed; an abort is a result state, not an error."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -1,0 +1,1 @@
+"""Drivers of real instruments, one package each: protocol (pure), driver (meaning)."""

@@ -1,0 +1,29 @@
+"""Instruments: typed requests, declarative settings, kinds, and the registry of drivers.
+
+A driver is `protocol.py` (pure requests: bytes out, bytes in, typed value) and `driver.py`
+(meaning: one line per setting). It names the kinds it serves; plans and windows depend on
+kinds, never on a driver.
+"""
+
+from labctl.device.device import Companion, Device, Identity
+from labctl.device.kinds import KINDS, Laser
+from labctl.device.parameter import Guard, Limits, Reading, Setting, parse_text
+from labctl.device.registry import load_driver, load_plugin, plugins
+from labctl.device.request import Request
+
+__all__ = [
+    "KINDS",
+    "Companion",
+    "Device",
+    "Guard",
+    "Identity",
+    "Laser",
+    "Limits",
+    "Reading",
+    "Request",
+    "Setting",
+    "load_driver",
+    "load_plugin",
+    "parse_text",
+    "plugins",
+]

@@ -1,0 +1,185 @@
+"""Settings and readings: one declarative line each, from which everything else follows.
+
+From `power_mw = Setting(GET_POWER, set_power, unit="mW", limits=(0, 20), doc="...")` come
+the value's static type, the limit check before any byte is sent, the snapshot in the run
+file, get and set on the command line, the check of instruments.toml and the contract tests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from labctl.device.request import Request
+from labctl.errors import LimitError, nearest
+from labctl.units import SYMBOLS, format_quantity
+
+if TYPE_CHECKING:
+    from labctl.device.device import Device
+
+__all__ = ["Guard", "Limits", "Reading", "Setting", "parse_text"]
+
+T = TypeVar("T")
+Limits = tuple[float, float]
+#: Looks at the instrument before (guard) or after (confirm) a value is sent; raises to object.
+Guard = Callable[["Device", Any], None]
+
+
+class Reading(Generic[T]):
+    """A value that the instrument reports and nobody sets."""
+
+    is_settable = False
+
+    def __init__(self, get: Request[T], *, unit: str = "", doc: str) -> None:
+        self.get_request = get
+        self.unit = unit
+        self.doc = doc
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+        _, _, suffix = name.rpartition("_")
+        if self.unit != SYMBOLS.get(suffix, ""):
+            raise TypeError(
+                f"{owner.__name__}.{name} is declared in {self.unit or 'no unit'}, "
+                f"its name says {SYMBOLS.get(suffix, 'no unit')}"
+            )
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Reading[T]: ...
+    @overload
+    def __get__(self, instance: Device, owner: type) -> T: ...
+    def __get__(self, instance: Device | None, owner: type) -> Reading[T] | T:
+        if instance is None:
+            return self
+        return self.get_request.perform(instance.link)
+
+    def __set__(self, instance: Device, value: object) -> None:
+        raise LimitError(
+            f"{instance.name}.{self.name} = {value} is refused: the value can only be read",
+            device=instance.name,
+        )
+
+
+class Setting(Generic[T]):
+    """A value that can be read and set.
+
+    Attributes:
+        unit: symbol of the unit; the suffix of the setting's name must say the same.
+        limits: lowest and highest value that the instrument's manual allows.
+        choices: allowed values where they are a list.
+        guard: called before a value is sent; refuses it by raising InterlockError.
+        confirm: called after a value was sent; raises when the instrument did not follow.
+        is_emission: True for the switch that lets light or bias out: setting it to True needs
+            an explicit act of the operator everywhere.
+    """
+
+    is_settable = True
+
+    def __init__(  # noqa: PLR0913  a declaration names all its facts
+        self,
+        get: Request[T],
+        set_: Callable[[T], Request[None]],
+        *,
+        unit: str = "",
+        limits: Limits | None = None,
+        choices: tuple[T, ...] | None = None,
+        guard: Guard | None = None,
+        confirm: Guard | None = None,
+        is_emission: bool = False,
+        doc: str,
+    ) -> None:
+        self.get_request = get
+        self.set_request = set_
+        self.unit = unit
+        self.limits = limits
+        self.choices = choices
+        self.guard = guard
+        self.confirm = confirm
+        self.is_emission = is_emission
+        self.doc = doc
+        self.name = ""
+        self.is_number = limits is not None
+
+    __set_name__ = Reading.__set_name__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Setting[T]: ...
+    @overload
+    def __get__(self, instance: Device, owner: type) -> T: ...
+    def __get__(self, instance: Device | None, owner: type) -> Setting[T] | T:
+        if instance is None:
+            return self
+        return self.get_request.perform(instance.link)
+
+    def __set__(self, instance: Device, value: T) -> None:
+        value = self.check(value, name=instance.name, limits=instance.limits.get(self.name))
+        if self.guard is not None:
+            self.guard(instance, value)
+        self.set_request(value).perform(instance.link)
+        if self.confirm is not None:
+            self.confirm(instance, value)
+        if instance.on_change is not None:
+            instance.on_change(self.name, value, self.unit)
+
+    def check(self, value: T, *, name: str, limits: Limits | None = None) -> T:
+        """Return `value` as it will be sent.
+
+        `limits` narrows the driver's own.
+
+        Raises:
+            LimitError: wrong type, not a number, outside the limits or not among the choices.
+        """
+        if self.limits is not None:
+            return self._check_number(value, name, limits or self.limits)
+        if self.choices is not None and value not in self.choices:
+            allowed = ", ".join(str(choice) for choice in self.choices)
+            hint = nearest(str(value), [str(choice) for choice in self.choices])
+            raise LimitError(
+                f'{name}.{self.name} = "{value}" is not one of {allowed}{hint}', device=name
+            )
+        return value
+
+    def _check_number(self, value: T, name: str, limits: Limits) -> T:
+        low, high = limits
+        # bool is an int in Python, but "power_mw = true" is a slip.
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or math.isnan(value):
+            raise LimitError(
+                f"{name}.{self.name} = {value!r} is not a number; allowed are "
+                f"{low:g} to {format_quantity(float(high), self.unit)}",
+                device=name,
+            )
+        if not low <= value <= high:
+            where = "" if limits == self.limits else f" (narrowed by [instruments.{name}.limits])"
+            raise LimitError(
+                f"{name}.{self.name} = {format_quantity(value, self.unit)} is outside "
+                f"{low:g} to {format_quantity(float(high), self.unit)}{where}",
+                device=name,
+            )
+        return value
+
+
+def parse_text(setting: Setting[Any], text: str, *, name: str) -> Any:
+    """Return the value that `text`, typed by an operator, gives `setting`.
+
+    Raises:
+        LimitError: the text is not a value of the setting's type.
+    """
+    if setting.is_number:
+        try:
+            return int(text) if text.lstrip("+-").isdigit() else float(text)
+        except ValueError:
+            raise LimitError(
+                f'{name}.{setting.name} = "{text}" is not a number', device=name
+            ) from None
+    if setting.choices and isinstance(setting.choices[0], bool):
+        words = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+        if text.lower() not in words:
+            raise LimitError(f'{name}.{setting.name} = "{text}" is neither on nor off', device=name)
+        return words[text.lower()]
+    for choice in setting.choices or ():
+        if text == str(choice.value if isinstance(choice, Enum) else choice):
+            return choice
+    return text

@@ -1,0 +1,1 @@
+"""Experiments: one module each, announced in the entry-point group `labctl.experiments`."""

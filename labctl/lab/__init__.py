@@ -1,0 +1,26 @@
+"""The laboratory: configuration, instruments, bench, safety and the control endpoint."""
+
+from labctl.lab.bench import Bench, Detector, Station
+from labctl.lab.config import BenchConfig
+from labctl.lab.control import OpenLabClient, find_open_labs
+from labctl.lab.lab import Lab
+from labctl.lab.loading import LoadedBench, bench_path, benches, find_config, load_bench
+from labctl.lab.problems import Problems
+from labctl.lab.safety import SafetyReport
+
+__all__ = [
+    "Bench",
+    "BenchConfig",
+    "Detector",
+    "Lab",
+    "LoadedBench",
+    "OpenLabClient",
+    "Problems",
+    "SafetyReport",
+    "Station",
+    "bench_path",
+    "benches",
+    "find_config",
+    "find_open_labs",
+    "load_bench",
+]

@@ -1,0 +1,147 @@
+"""Finds, reads and checks a bench's configuration file."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from labctl.device import Device
+from labctl.errors import ConfigError, nearest
+from labctl.lab.checking import check_bench
+from labctl.lab.config import BenchConfig
+from labctl.lab.problems import Problems
+
+__all__ = ["DEFAULT_FILE", "LoadedBench", "bench_path", "benches", "find_config", "load_bench"]
+
+DEFAULT_FILE = "instruments.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBench:
+    """A configuration that was found good.
+
+    Attributes:
+        path: the file.
+        text: its content, verbatim; it goes into every run file.
+        config: its values.
+        drivers: driver class of each instrument.
+    """
+
+    path: Path
+    text: str
+    config: BenchConfig
+    drivers: dict[str, type[Device]]
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of the file's text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def benches() -> dict[str, Path]:
+    """Return the benches that come with labctl, by name."""
+    folder = Path(str(resources.files("labctl.lab") / "benches"))
+    found = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    # In a source checkout the default bench is the repository's own instruments.toml.
+    in_checkout = folder.parent.parent.parent / DEFAULT_FILE
+    if "default" not in found and in_checkout.is_file():
+        found["default"] = in_checkout
+    return dict(sorted(found.items()))
+
+
+def bench_path(name: str) -> Path:
+    """Return the file of the packaged bench `name`.
+
+    Raises:
+        ConfigError: there is no such bench.
+    """
+    known = benches()
+    if name not in known:
+        raise ConfigError(
+            f'unknown bench "{name}"{nearest(name, known)}; known are: {", ".join(known)}'
+        )
+    return known[name]
+
+
+def find_config(path: Path | str | None) -> Path:
+    """Return `path`, else ./instruments.toml, else the packaged default bench."""
+    if path is not None:
+        return Path(path)
+    here = Path(DEFAULT_FILE)
+    return here if here.is_file() else bench_path("default")
+
+
+def load_bench(path: Path | str | None = None) -> LoadedBench:
+    """Read and check a configuration; `None` finds the usual file.
+
+    Raises:
+        ConfigError: the file cannot be read, or everything that is wrong in it.
+    """
+    file = find_config(path)
+    text = _read(file)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from error
+    problems = Problems(str(file))
+    config, dropped = _validate(table, problems)
+    drivers = check_bench(config, problems, dropped)
+    problems.raise_if_any()
+    return LoadedBench(file.resolve(), text, config, drivers)
+
+
+def _validate(table: dict[str, Any], problems: Problems) -> tuple[BenchConfig, frozenset[str]]:
+    """Return what is sound of `table`, noting what is not.
+
+    The unsound parts are taken out one by one, so that the cross checks can still look at
+    the rest; the names of tables that had to go are returned too.
+    """
+    sound = copy.deepcopy(table)
+    dropped: set[str] = set()
+    try:
+        return BenchConfig.model_validate(sound), frozenset()
+    except ValidationError as error:
+        problems.add_validation(error, BenchConfig)
+    while True:
+        try:
+            return BenchConfig.model_validate(sound), frozenset(dropped)
+        except ValidationError as error:
+            for problem in error.errors(include_url=False, include_context=False):
+                _take_out(sound, problem["type"], problem["loc"], dropped)
+
+
+def _take_out(
+    table: dict[str, Any], kind: str, location: tuple[int | str, ...], dropped: set[str]
+) -> None:
+    if location == ("version",):
+        table["version"] = 1
+        return
+    if location == ("instruments",):
+        table["instruments"] = {}
+        return
+    path = list(location[:2]) if kind == "missing" else list(location)
+    parent: Any = table
+    while len(path) > 1 and isinstance(parent, dict) and isinstance(parent.get(path[0]), dict):
+        parent = parent[path.pop(0)]
+    if isinstance(parent, dict):
+        parent.pop(path[0], None)
+    dropped.update(str(word) for word in location[1:2])
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"there is no configuration file {file}",
+            hint="Write one with `labctl init`, or name one with --config.",
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from error

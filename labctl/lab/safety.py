@@ -1,0 +1,60 @@
+"""All safe: every instrument told to be harmless, each confirmed by its own read-back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from labctl.device import Device
+from labctl.errors import LabError
+
+__all__ = ["SafetyReport", "make_all_safe"]
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyReport:
+    """What `make_all_safe` could confirm.
+
+    Attributes:
+        confirmed: instruments that are safe, by their own read-back.
+        failures: instrument -> why it could not be confirmed.
+    """
+
+    confirmed: tuple[str, ...]
+    failures: dict[str, str]
+
+    @property
+    def is_safe(self) -> bool:
+        """True when every instrument was confirmed."""
+        return not self.failures
+
+    def __str__(self) -> str:
+        if self.is_safe:
+            return f"all safe: {', '.join(self.confirmed) or 'no instruments'}"
+        listed = "; ".join(f"{name}: {reason}" for name, reason in self.failures.items())
+        return f"NOT CONFIRMED SAFE: {listed}"
+
+
+def make_all_safe(devices: Iterable[Device]) -> SafetyReport:
+    """Make every device safe, at the same time, so that a dead one delays no other."""
+    listed = list(devices)
+    if not listed:
+        return SafetyReport((), {})
+    with ThreadPoolExecutor(len(listed), thread_name_prefix="safe") as pool:
+        outcomes = list(pool.map(_make_safe, listed))
+    failures = {
+        device.name: reason for device, reason in zip(listed, outcomes, strict=True) if reason
+    }
+    confirmed = tuple(device.name for device in listed if device.name not in failures)
+    return SafetyReport(confirmed, failures)
+
+
+def _make_safe(device: Device) -> str:
+    try:
+        device.make_safe()
+    except LabError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001  a driver's bug must not keep the others unsafe
+        return f"the driver failed: {error!r}"
+    return ""

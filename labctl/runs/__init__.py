@@ -1,0 +1,39 @@
+"""Runs: what a plan is, what it may wait for, and the engine that drives and records it."""
+
+from labctl.runs.plan import (
+    Experiment,
+    Parameters,
+    Plan,
+    Point,
+    Progress,
+    Result,
+    Retaken,
+    Step,
+    Warned,
+)
+from labctl.runs.run import Run
+from labctl.runs.session import LabSession, load_experiment, open_lab
+from labctl.runs.status import RunOutcome, RunState, RunStatus
+from labctl.runs.waits import Dwell, dwell, settle
+
+__all__ = [
+    "Dwell",
+    "Experiment",
+    "LabSession",
+    "Parameters",
+    "Plan",
+    "Point",
+    "Progress",
+    "Result",
+    "Retaken",
+    "Run",
+    "RunOutcome",
+    "RunState",
+    "RunStatus",
+    "Step",
+    "Warned",
+    "dwell",
+    "load_experiment",
+    "open_lab",
+    "settle",
+]

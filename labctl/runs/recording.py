@@ -1,0 +1,114 @@
+"""From a run to its file: header, folder, and what goes into the streams."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from labctl.bus import Alarm, Message, ParameterChanged, Subscription
+from labctl.lab import Lab
+from labctl.storage import Recorder, RunHeader, TaggerHeader, new_uid, run_path
+
+__all__ = ["data_folder", "new_recording", "plain", "record_events"]
+
+
+def data_folder(lab: Lab, chosen: Path | None) -> Path:
+    """Return where run files go: as chosen, as configured, or `labctl` in the documents."""
+    configured = lab.loaded.config.data.folder
+    return chosen or configured or platformdirs.user_documents_path() / "labctl"
+
+
+def new_recording(
+    lab: Lab,
+    experiment: str,
+    parameters: Mapping[str, Any],
+    folder: Path,
+    planned: int,
+    **recorder_options: Any,
+) -> tuple[Recorder, str]:
+    """Create the run file of a run that begins now; return its recorder and the run's uid."""
+    start = datetime.now(UTC)
+    info = lab.loaded.config.lab
+    uid = new_uid()
+    header = RunHeader(
+        experiment=experiment,
+        simulated=any(lab.is_device_simulated(name) for name in lab.devices),
+        uid=uid,
+        parameters=parameters,
+        operator=info.operator,
+        project=info.project,
+        sample=info.sample,
+        configuration=lab.loaded.text,
+        instruments={name: _instrument(lab, name) for name in lab.devices},
+        delays_ps={name: d.delay_ps for name, d in lab.bench.detectors.items()},
+        counting_convention=(
+            "all_pairs: every pair of tags at most half the full window apart, "
+            "after the delays are subtracted"
+        ),
+        planned=planned,
+        seed=lab.seed if lab.simulation is not None else None,
+        speed=lab.speed if lab.simulation is not None else None,
+        start=start,
+    )
+    taggers = [_tagger(lab, name) for name in lab.bench.pumps]
+    path = run_path(folder, experiment, uid, start)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Recorder(path, header, taggers, **recorder_options), uid
+
+
+def _instrument(lab: Lab, name: str) -> dict[str, Any]:
+    config, identity = lab.loaded.config.instruments[name], lab.identities[name]
+    return {
+        "driver": config.driver,
+        "driver_version": _version_of(config.driver),
+        "address": config.address,
+        "manufacturer": identity.manufacturer,
+        "model": identity.model,
+        "serial": identity.serial,
+        "firmware": identity.firmware,
+        "simulated": lab.is_device_simulated(name),
+    }
+
+
+def _version_of(driver: str) -> str:
+    for point in importlib.metadata.entry_points(group="labctl.drivers", name=driver):
+        if point.dist is not None:
+            return f"{point.dist.name} {point.dist.version}"
+    return ""
+
+
+def _tagger(lab: Lab, name: str) -> TaggerHeader:
+    tagger = lab.bench.pumps[name].tagger
+    return TaggerHeader(
+        name=name,
+        resolution_ps=tagger.resolution_ps,
+        n_channels=max(tagger.channels) + 1,
+        simulated=lab.is_device_simulated(name),
+        channel_names={d.channel: d.name for d in lab.bench.detectors.values() if d.tagger == name},
+    )
+
+
+def record_events(recorder: Recorder, events: Subscription) -> None:
+    """Write the waiting events of the bus into the run file."""
+    for event in events.drain():
+        if isinstance(event, ParameterChanged):
+            recorder.parameter(event.instrument, event.setting, plain(event.value), event.unit)
+        elif isinstance(event, Message):
+            recorder.event(event.level.name.lower(), event.source, event.text)
+        elif isinstance(event, Alarm):
+            recorder.event("alarm", event.source, event.text)
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON can carry it: choices by their word, tables entry by entry."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,286 @@
+"""One run: a plan driven in its own thread, recorded, abortable, always left safe."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from labctl.bus import Message
+from labctl.device import Laser
+from labctl.errors import LabError, RunError
+from labctl.lab import Lab
+from labctl.runs.light import light_up, lights_of, lights_out
+from labctl.runs.plan import Experiment, Plan, Point, Progress, Retaken, Step, Warned
+from labctl.runs.recording import new_recording, plain, record_events
+from labctl.runs.status import RunOutcome, RunState, RunStatus
+from labctl.storage import Acknowledgement, Recorder
+from labctl.tags import TagBlock
+
+__all__ = ["Run"]
+
+#: How often a paused run looks whether it may go on, in wall-clock time.
+_PAUSE_POLL_S = 0.1
+
+
+class _AbortedError(Exception):
+    """Ends the run thread's work; never leaves this module."""
+
+
+class Run:
+    """Drives one plan; made by the session, which allows one run at a time.
+
+    The run thread owns the plan, the recorder and the lasers it lit. Other threads may call
+    `abort`, `pause`, `resume`, `status` and `wait`.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        experiment: Experiment[Any],
+        parameters: Any,
+        *,
+        folder: Path,
+        arm: bool,
+    ) -> None:
+        self._lab = lab
+        self._experiment = experiment
+        self._parameters = parameters
+        self._folder = folder
+        self._arm = arm
+        self._status = RunStatus(RunState.RUNNING, experiment.name)
+        self._lock = threading.Lock()
+        self._abort_reason: str | None = None
+        self._may_run = threading.Event()
+        self._may_run.set()
+        self._points: list[Mapping[str, Any]] = []
+        self._warnings: list[str] = []
+        self._sinks: dict[str, Callable[[TagBlock], None]] = {}
+        self._lit: list[Laser] = []
+        self._error: BaseException | None = None
+        self._outcome: RunOutcome | None = None
+        self._started_s = time.monotonic()
+        self._thread = threading.Thread(target=self._main, name=f"run {experiment.name}")
+
+    @property
+    def status(self) -> RunStatus:
+        """A snapshot of where the run is."""
+        return self._status
+
+    def start(self) -> None:
+        """Begin, in the run's own thread."""
+        self._thread.start()
+
+    def abort(self, reason: str) -> None:
+        """Ask the run to end now; it leaves everything safe. Aborting twice changes nothing."""
+        with self._lock:
+            if self._abort_reason is None:
+                self._abort_reason = reason
+        self._may_run.set()
+
+    def pause(self) -> None:
+        """Hold the plan before its next step; a dwell under way will be taken again."""
+        with self._lock:
+            if self._abort_reason is None and self._status.state is RunState.RUNNING:
+                self._may_run.clear()
+                self._lab.bench.interruptions += 1
+
+    def resume(self) -> None:
+        """Let a paused plan go on."""
+        self._may_run.set()
+
+    def wait(self, timeout_s: float | None = None) -> RunOutcome | None:
+        """Return how the run ended, or None when it has not within `timeout_s`.
+
+        Raises:
+            RunError: the plan failed.
+        """
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            return None
+        if self._error is not None:
+            raise self._error
+        return self._outcome
+
+    def _main(self) -> None:
+        status, reason, result, path, uid = RunState.FAILED, "", None, None, ""
+        cause: BaseException | None = None
+        try:
+            with contextlib.ExitStack() as stack:
+                recorder, uid = self._begin(stack)
+                path = recorder.path
+                try:
+                    result = self._work(recorder)
+                    status = RunState.FINISHED
+                except _AbortedError:
+                    status, reason = RunState.ABORTED, self._abort_reason or ""
+                except Exception as error:  # noqa: BLE001  whatever a plan raises, end safely
+                    reason, cause = _reason(error), error
+                status, reason, cause = self._leave(status, reason, cause)
+                self._end(recorder, status, reason, result)
+        except LabError as error:
+            # The run file could not be made, or not be finished.
+            status, reason, cause = RunState.FAILED, str(error), cause or error
+            self._lab.make_safe()
+        if cause is not None:
+            self._error = cause if isinstance(cause, LabError) and not path else _failed(cause, uid)
+            self._error.__cause__ = cause if self._error is not cause else cause.__cause__
+        if status is RunState.FINISHED or status is RunState.ABORTED:
+            self._outcome = RunOutcome(
+                status.value,  # type: ignore[arg-type]  # the words are the same
+                reason,
+                result if status is RunState.FINISHED else None,
+                path,
+                uid,
+                tuple(self._points),
+                tuple(self._warnings),
+            )
+        self._publish(replace(self._status, state=status, text=reason, eta_s=0.0))
+
+    def _begin(self, stack: contextlib.ExitStack) -> tuple[Recorder, str]:
+        planned = self._experiment.points(self._parameters)
+        recorder, uid = new_recording(
+            self._lab,
+            self._experiment.name,
+            self._parameters.model_dump(mode="json"),
+            self._folder,
+            planned,
+            on_ack=self._acknowledged,
+        )
+        stack.callback(recorder.close)
+        self._publish(replace(self._status, uid=uid, path=recorder.path, points_total=planned))
+        return recorder, uid
+
+    def _work(self, recorder: Recorder) -> Any:
+        with self._lab.bus.subscribe() as events:
+            self._events = events
+            recorder.snapshot("start", plain(self._lab.bench.snapshot()))
+            if self._arm and self._experiment.needs_light:
+                lights = lights_of(self._lab.bench)
+                lighting = light_up(self._lab.bench, lights, lambda: self._abort_reason is None)
+                self._lit = self._drive(lighting, recorder)
+            self._start_streams(recorder)
+            return self._drive(self._experiment.plan(self._lab.bench, self._parameters), recorder)
+
+    def _start_streams(self, recorder: Recorder) -> None:
+        for name, pump in self._lab.bench.pumps.items():
+
+            def sink(block: TagBlock, name: str = name) -> None:
+                recorder.record(name, block)
+
+            self._sinks[name] = sink
+            pump.fanout.add_sink(sink)
+            pump.start()
+
+    def _drive(self, plan: Plan[Any], recorder: Recorder) -> Any:
+        """Step the plan to its end and return its result."""
+        while True:
+            self._obey(plan)
+            try:
+                step = next(plan)
+            except StopIteration as stop:
+                return stop.value
+            record_events(recorder, self._events)
+            self._take(step, recorder)
+
+    def _obey(self, plan: Plan[Any]) -> None:
+        if not self._may_run.is_set():
+            self._publish(replace(self._status, state=RunState.PAUSED))
+            while not self._may_run.wait(_PAUSE_POLL_S):
+                pass
+            self._publish(replace(self._status, state=RunState.RUNNING))
+        if self._abort_reason is not None:
+            plan.close()
+            raise _AbortedError
+
+    def _take(self, step: Step, recorder: Recorder) -> None:
+        if isinstance(step, Point):
+            recorder.point(step.number, step.total, step.values)
+            self._points.append(step.values)
+            self._publish(replace(self._status, points_done=step.number, points_total=step.total))
+        elif isinstance(step, Retaken):
+            recorder.event("warning", "run", step.reason)
+            self._publish(replace(self._status, repeated=self._status.repeated + 1))
+        elif isinstance(step, Warned):
+            recorder.event("warning", "run", step.text)
+            self._warnings.append(step.text)
+            self._lab.bus.publish(Message(source="run", text=step.text))
+        elif isinstance(step, Progress):
+            fraction = max(step.fraction, self._status.fraction)
+            live = step.live or self._status.live
+            eta_s = self._eta_s(fraction)
+            self._publish(
+                replace(self._status, fraction=fraction, eta_s=eta_s, text=step.text, live=live)
+            )
+
+    def _eta_s(self, fraction: float) -> float | None:
+        if fraction <= 0:
+            return None
+        return (time.monotonic() - self._started_s) * (1 - fraction) / fraction
+
+    def _leave(
+        self, status: RunState, reason: str, cause: BaseException | None
+    ) -> tuple[RunState, str, BaseException | None]:
+        """Make the bench safe for how the run ended and stop the streams."""
+        try:
+            if status is RunState.FINISHED:
+                lights_out(self._lit)
+            else:
+                report = self._lab.make_safe()
+                if not report.is_safe:
+                    reason = f"{reason}; {report}"
+        except LabError as error:
+            status, reason, cause = RunState.FAILED, str(error), error
+            self._lab.make_safe()
+        for name, pump in self._lab.bench.pumps.items():
+            try:
+                pump.stop()
+            except LabError as error:
+                if status is RunState.FINISHED:
+                    status, reason, cause = RunState.FAILED, str(error), error
+            if name in self._sinks:
+                pump.fanout.remove_sink(self._sinks.pop(name))
+        return status, reason, cause
+
+    def _end(self, recorder: Recorder, status: RunState, reason: str, result: Any) -> None:
+        try:
+            snapshot = plain(self._lab.bench.snapshot())
+        except LabError as error:
+            # A dead instrument must not keep the rest of the end out of the file.
+            snapshot = {"error": str(error)}
+        recorder.snapshot("end", snapshot)
+        recorder.end(
+            status.value,  # type: ignore[arg-type]  # the words are the same
+            reason,
+            None if result is None else result.to_dict(),
+            planned=self._status.points_total,
+            taken=self._status.points_done,
+            repeated=self._status.repeated,
+        )
+
+    def _acknowledged(self, acknowledgement: Acknowledgement) -> None:
+        safe = dict(acknowledgement.safe_until_ps)
+        self._publish(replace(self._status, safe_until_ps=safe))
+
+    def _publish(self, status: RunStatus) -> None:
+        self._status = status
+        self._lab.bus.publish(status)
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+
+
+def _failed(cause: BaseException, uid: str) -> RunError:
+    hint = getattr(cause, "hint", None)
+    message = cause.message if isinstance(cause, LabError) else _reason(cause)
+    return RunError(
+        f"run {uid} failed: {message}",
+        device=getattr(cause, "device", None),
+        address=getattr(cause, "address", None),
+        hint=hint,
+    )

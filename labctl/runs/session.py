@@ -1,0 +1,172 @@
+"""A laboratory that can run experiments: what scripts, notebooks and the command line open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from labctl.device import load_plugin
+from labctl.errors import ConfigError, RunError
+from labctl.lab import Lab
+from labctl.runs.plan import Experiment
+from labctl.runs.recording import data_folder
+from labctl.runs.run import Run
+from labctl.runs.status import RunOutcome, RunState, RunStatus
+
+__all__ = ["LabSession", "load_experiment", "open_lab"]
+
+#: How often a waiting main thread looks for the keyboard.
+_POLL_S = 0.2
+
+
+def load_experiment(name: str) -> Experiment[Any]:
+    """Return the experiment announced as `name`.
+
+    Raises:
+        ConfigError: there is no such experiment.
+    """
+    experiment = load_plugin("labctl.experiments", name, "experiment")
+    if not isinstance(experiment, Experiment):
+        raise ConfigError(f'experiment "{name}" is {experiment!r}, which is no labctl Experiment')
+    return experiment
+
+
+class LabSession(Lab):
+    """An open laboratory with one run at a time."""
+
+    _run: Run | None = None
+
+    def _handlers(self) -> dict[str, Any]:
+        return super()._handlers() | {"abort": self._answer_abort}
+
+    @property
+    def run_status(self) -> RunStatus:
+        """Where the present or last run is."""
+        return self._run.status if self._run is not None else RunStatus(RunState.IDLE)
+
+    def start(
+        self,
+        experiment: str | Experiment[Any],
+        *,
+        folder: Path | str | None = None,
+        arm: bool | None = None,
+        **parameters: Any,
+    ) -> Run:
+        """Start a run and return at once.
+
+        `arm` lets it switch on the lasers it needs; by default a fully simulated bench is
+        armed and a real one is not.
+
+        Raises:
+            ConfigError: unknown experiment or parameters.
+            RunError: a run is under way.
+        """
+        if self._run is not None and self._run.status.state in {
+            RunState.RUNNING,
+            RunState.PAUSED,
+        }:
+            raise RunError(
+                f"run {self._run.status.uid} ({self._run.status.experiment}) is under way; "
+                "abort it or wait for its end"
+            )
+        found = load_experiment(experiment) if isinstance(experiment, str) else experiment
+        chosen = Path(folder) if folder is not None else None
+        self._run = Run(
+            self,
+            found,
+            found.parse(parameters),
+            folder=data_folder(self, chosen),
+            arm=self.arms_by_itself if arm is None else arm,
+        )
+        self._run.start()
+        return self._run
+
+    @property
+    def arms_by_itself(self) -> bool:
+        """True on a bench without a single real instrument."""
+        return all(self.is_device_simulated(name) for name in self.devices)
+
+    def run(
+        self,
+        experiment: str | Experiment[Any],
+        *,
+        folder: Path | str | None = None,
+        arm: bool | None = None,
+        **parameters: Any,
+    ) -> RunOutcome:
+        """Run an experiment to its end and return how it ended.
+
+        An abort (by `labctl safe`, say) is an outcome, not an error. KeyboardInterrupt aborts
+        the run, leaves everything safe and goes on to the caller; a second one does not wait.
+
+        Raises:
+            ConfigError: unknown experiment or parameters.
+            RunError: the plan failed; the run file says how far it came.
+        """
+        run = self.start(experiment, folder=folder, arm=arm, **parameters)
+        try:
+            return self._wait(run)
+        except KeyboardInterrupt:
+            run.abort("interrupted from the keyboard")
+            try:
+                self._wait(run)
+            except KeyboardInterrupt:
+                self.make_safe()
+            raise
+
+    @staticmethod
+    def _wait(run: Run) -> RunOutcome:
+        while (outcome := run.wait(_POLL_S)) is None:
+            pass
+        return outcome
+
+    def abort(self, reason: str) -> None:
+        """Abort the run under way, if there is one."""
+        if self._run is not None:
+            self._run.abort(reason)
+
+    def status(self) -> dict[str, Any]:
+        """Return what is open and what runs, as the control endpoint tells it."""
+        return {**super().status(), "run": self.run_status.to_dict()}
+
+    def close(self, *, leave_emission: bool = False) -> None:
+        """Abort the run under way, leave the instruments safe and release them."""
+        if self._is_open and self._run is not None and self._run.status.state is RunState.RUNNING:
+            self._run.abort("the laboratory was closed")
+            self._wait(self._run)
+        super().close(leave_emission=leave_emission)
+
+    def _answer_safe(self) -> dict[str, Any]:
+        # The run is told first, so that it does not light up what is being switched off.
+        self.abort("all safe was ordered")
+        return super()._answer_safe()
+
+    def _answer_abort(self, message: dict[str, Any]) -> dict[str, Any]:
+        self.abort(str(message.get("reason") or "aborted from another process"))
+        return {"run": self.run_status.to_dict()}
+
+
+def open_lab(
+    config: Path | str | None = None,
+    *,
+    simulated: bool = False,
+    seed: int = 0,
+    speed: float = 1.0,
+    truth_file: Path | None = None,
+) -> LabSession:
+    """Open the laboratory of a configuration, ready to run experiments.
+
+    Use it as a context manager: on leaving, instruments are left safe and released.
+
+    Args:
+        config: instruments.toml; by default the one here, else the packaged default bench.
+        simulated: replace every instrument's link by the simulated laboratory.
+        seed: of the simulated world; equal seeds and equal calls give equal tags.
+        speed: of the simulated world's time: 1 as the wall, N faster, 0 stepped by waiting.
+        truth_file: list of every simulated tag, written before it is sent.
+
+    Raises:
+        ConfigError: every mistake in the configuration.
+        LinkError: an instrument cannot be reached; nothing stays open.
+    """
+    return LabSession(config, simulated=simulated, seed=seed, speed=speed, truth_file=truth_file)

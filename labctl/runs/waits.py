@@ -1,0 +1,151 @@
+"""Waiting inside a plan: for a while, and for tags.
+
+Every wait is cut into pieces of at most 100 ms with a yield between them, so that a run can
+be aborted and paused there, and asks the bench's clock, so that a stepped bench waits in no
+time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from labctl.errors import ReplyTimeoutError, TagLossError
+from labctl.lab import Bench
+from labctl.runs.plan import Plan, Progress, Retaken
+from labctl.tags import TagBlock, TagPump, TagSubscription
+
+__all__ = ["BlockConsumer", "Dwell", "dwell", "settle"]
+
+#: Longest time between two yields.
+_PIECE_S = 0.05
+#: A tagger that delivers nothing for so long is not streaming.
+_SILENCE_S = 5.0
+
+
+class BlockConsumer(Protocol):
+    """Takes the blocks of a dwell, in order: an analyzer."""
+
+    def update(self, block: TagBlock) -> None:
+        """Take the next block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dwell:
+    """The interval of tag time that a dwell covered, exactly."""
+
+    start_ps: int
+    stop_ps: int
+    lost: int
+
+
+def settle(bench: Bench, duration_s: float) -> Plan[None]:
+    """Wait `duration_s` of bench time."""
+    end_s = bench.clock.now_s() + duration_s
+    while (remaining_s := end_s - bench.clock.now_s()) > 0:
+        bench.clock.wait(min(remaining_s, _PIECE_S))
+        yield Progress(0.0)
+
+
+def dwell(
+    bench: Bench,
+    pump: TagPump,
+    duration_s: float,
+    make_consumers: Callable[[], Iterable[BlockConsumer]],
+    progress: Callable[[float], Progress] = Progress,
+) -> Plan[Dwell]:
+    """Give every tag of exactly `duration_s` of tag time to fresh consumers.
+
+    The interval begins with the first tag time that is certainly after the call. Where the
+    run is paused meanwhile, the dwell is taken again from its beginning, with consumers made
+    anew. `progress` makes what is yielded from the fraction of the dwell that is done.
+
+    Raises:
+        TagLossError: the tagger lost tags and the bench says `on_tag_loss = "abort"`.
+        ReplyTimeoutError: the tagger delivers nothing.
+    """
+    while True:
+        taken = yield from _attempt(bench, pump, duration_s, list(make_consumers()), progress)
+        if taken is not None:
+            return taken
+        yield Retaken("the run was paused during the dwell")
+
+
+def _attempt(
+    bench: Bench,
+    pump: TagPump,
+    duration_s: float,
+    consumers: list[BlockConsumer],
+    progress: Callable[[float], Progress],
+) -> Plan[Dwell | None]:
+    interruptions = bench.interruptions
+    with pump.fanout.subscribe() as blocks:
+        yield from _wait_for_stream(bench, pump)
+        now_ps = pump.tag_time_ps(bench.clock.now_s()) or 0
+        start_ps = now_ps + round(pump.tagger.latency_s * 1e12)
+        stop_ps = start_ps + round(duration_s * 1e12)
+        lost = 0
+        reached_ps, silent_since_s = start_ps, bench.clock.now_s()
+        while (pump.stop_ps or 0) < stop_ps:
+            bench.clock.wait(_PIECE_S)
+            lost += _hand_over(bench, pump, blocks, consumers, (start_ps, stop_ps))
+            yield progress(_fraction(pump.stop_ps, start_ps, stop_ps))
+            if bench.interruptions != interruptions:
+                return None
+            if (pump.stop_ps or 0) > reached_ps:
+                reached_ps, silent_since_s = pump.stop_ps or 0, bench.clock.now_s()
+            elif bench.clock.now_s() - silent_since_s > _SILENCE_S:
+                raise _silent(pump)
+        lost += _hand_over(bench, pump, blocks, consumers, (start_ps, stop_ps))
+    return Dwell(start_ps, stop_ps, lost)
+
+
+def _wait_for_stream(bench: Bench, pump: TagPump) -> Plan[None]:
+    since_s = bench.clock.now_s()
+    while pump.stop_ps is None:
+        bench.clock.wait(_PIECE_S)
+        if pump.error is not None:
+            raise pump.error
+        yield Progress(0.0, "waiting for the first tags")
+        if pump.stop_ps is None and bench.clock.now_s() - since_s > _SILENCE_S:
+            raise _silent(pump)
+
+
+def _hand_over(
+    bench: Bench,
+    pump: TagPump,
+    blocks: TagSubscription,
+    consumers: list[BlockConsumer],
+    interval_ps: tuple[int, int],
+) -> int:
+    """Give the waiting blocks to the consumers and return the tags the instrument lost."""
+    lost = 0
+    while (block := blocks.get(0)) is not None:
+        part = block.between(*interval_ps)
+        if part.stop_ps <= part.start_ps:
+            continue
+        if not part.is_lossless and bench.config.data.on_tag_loss == "abort":
+            raise TagLossError(
+                f"{pump.tagger.name} lost {part.lost} tags between {part.start_ps} and "
+                f"{part.stop_ps} ps",
+                device=pump.tagger.name,
+                hint='[data] on_tag_loss = "flag" would go on with less live time.',
+            )
+        lost += part.lost
+        for consumer in consumers:
+            consumer.update(part)
+    return lost
+
+
+def _fraction(reached_ps: int | None, start_ps: int, stop_ps: int) -> float:
+    return max(0.0, min(1.0, ((reached_ps or start_ps) - start_ps) / (stop_ps - start_ps)))
+
+
+def _silent(pump: TagPump) -> ReplyTimeoutError:
+    return ReplyTimeoutError(
+        f"{pump.tagger.name} has delivered no tags for {_SILENCE_S:g} s",
+        device=pump.tagger.name,
+        hint="Check its inputs, its threshold and its clock.",
+    )

@@ -1,0 +1,31 @@
+"""The run file: a recorder that never loses what it acknowledged, and a reader for everyone.
+
+`Recorder` writes one run, `open_run` reads it at any time, also while it grows and after kill -9.
+The layout, readable with h5py alone, is written down in `labctl.storage.schema`. HDF5 is used in
+this package only.
+
+SWMR (HDF5's append-only mode) was chosen over plain HDF5 because 20 of 25 plain files were
+unreadable after kill -9 and none of 80 SWMR files. Its price: everything must be created before the
+first tag, and text that is known only later goes into byte streams with an index.
+"""
+
+from labctl.storage.header import RunHeader, TaggerHeader
+from labctl.storage.names import new_uid, run_path
+from labctl.storage.reader import RunFile, RunStatus, open_run
+from labctl.storage.recorder import EndStatus, Recorder
+from labctl.storage.tag_table import OnDamage
+from labctl.storage.writer import Acknowledgement
+
+__all__ = [
+    "Acknowledgement",
+    "EndStatus",
+    "OnDamage",
+    "Recorder",
+    "RunFile",
+    "RunHeader",
+    "RunStatus",
+    "TaggerHeader",
+    "new_uid",
+    "open_run",
+    "run_path",
+]

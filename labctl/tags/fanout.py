@@ -1,0 +1,129 @@
+"""One stream of tag blocks, several consumers; lossless or loud, never silently thinned."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Self
+
+from labctl.errors import LabError, TagLossError
+from labctl.tags.block import TagBlock
+
+__all__ = ["TagFanout", "TagSubscription"]
+
+#: 64 Mi tags are 576 MB: minutes of a busy tagger, and still far from a laptop's memory.
+DEFAULT_CAPACITY_TAGS = 64 * 1024 * 1024
+
+
+class TagSubscription:
+    """One consumer's bounded queue of blocks; drained in the consumer's own thread."""
+
+    def __init__(self, fanout: TagFanout, capacity_tags: int) -> None:
+        self._fanout = fanout
+        self._capacity_tags = capacity_tags
+        self._blocks: deque[TagBlock] = deque()
+        self._tags = 0
+        self._error: LabError | None = None
+        self._changed = threading.Condition()
+
+    def _put(self, block: TagBlock) -> None:
+        with self._changed:
+            if self._error is None and self._tags + len(block) > self._capacity_tags:
+                self._error = TagLossError(
+                    f"a consumer fell behind by {self._tags} tags; tags from "
+                    f"{block.start_ps} ps on were not carried to it",
+                    hint="Lower the rate, or close what keeps the computer busy.",
+                )
+            if self._error is None:
+                self._blocks.append(block)
+                self._tags += len(block)
+            self._changed.notify_all()
+
+    def _fail(self, error: LabError) -> None:
+        with self._changed:
+            self._error = self._error or error
+            self._changed.notify_all()
+
+    def get(self, timeout_s: float) -> TagBlock | None:
+        """Return the oldest block, or None when none arrives within `timeout_s`.
+
+        Raises:
+            LabError: the stream ended with this error, or this consumer fell behind; blocks
+                that arrived before are given out first.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._blocks or self._error, timeout_s)
+            if self._blocks:
+                block = self._blocks.popleft()
+                self._tags -= len(block)
+                return block
+            if self._error is not None:
+                raise self._error
+            return None
+
+    def clear(self) -> None:
+        """Forget the blocks that wait."""
+        with self._changed:
+            self._blocks.clear()
+            self._tags = 0
+
+    def close(self) -> None:
+        """Stop receiving."""
+        self._fanout._remove(self)  # noqa: SLF001  the two classes are one mechanism
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class TagFanout:
+    """Gives every block to every consumer, in order.
+
+    A sink is called in the pump's thread and must only put the block into a queue of its
+    own (the recorder's is bounded and raises TagLossError when it cannot carry more).
+    """
+
+    def __init__(self) -> None:
+        self._subscriptions: tuple[TagSubscription, ...] = ()
+        self._sinks: tuple[Callable[[TagBlock], None], ...] = ()
+        self._lock = threading.Lock()
+
+    def publish(self, block: TagBlock) -> None:
+        """Give `block` to every consumer.
+
+        Raises:
+            LabError: a sink could not take it.
+        """
+        for subscription in self._subscriptions:
+            subscription._put(block)  # noqa: SLF001  the two classes are one mechanism
+        for sink in self._sinks:
+            sink(block)
+
+    def fail(self, error: LabError) -> None:
+        """Tell every consumer that the stream ended with `error`."""
+        for subscription in self._subscriptions:
+            subscription._fail(error)  # noqa: SLF001  the two classes are one mechanism
+
+    def subscribe(self, capacity_tags: int = DEFAULT_CAPACITY_TAGS) -> TagSubscription:
+        """Return a queue that receives every block published from now on."""
+        subscription = TagSubscription(self, capacity_tags)
+        with self._lock:
+            self._subscriptions = (*self._subscriptions, subscription)
+        return subscription
+
+    def add_sink(self, sink: Callable[[TagBlock], None]) -> None:
+        """Call `sink` with every block published from now on, in the pump's thread."""
+        with self._lock:
+            self._sinks = (*self._sinks, sink)
+
+    def remove_sink(self, sink: Callable[[TagBlock], None]) -> None:
+        """Call `sink` no longer."""
+        with self._lock:
+            self._sinks = tuple(known for known in self._sinks if known != sink)
+
+    def _remove(self, subscription: TagSubscription) -> None:
+        with self._lock:
+            self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)

@@ -1,0 +1,1 @@
+"""Simulated instruments, each written from its manual."""

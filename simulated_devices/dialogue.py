@@ -1,0 +1,105 @@
+"""pyvisa-sim dialogues bound to the simulated world.
+
+The YAML stays valid for stock pyvisa-sim (`@sim`), which ignores the keys we add:
+
+- `properties.X.specs.bind: attribute`: reading and setting X reads and sets that attribute
+  of the instrument's model, which may refuse with ValueError (answered by the setter's `e`).
+- `dialogues[].call: method`: the command calls that method of the model; the text it
+  returns is the reply, None means the dialogue's own `r`.
+
+All private names of pyvisa-sim are used in this module and nowhere else; that is why
+pyproject.toml pins its minor version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pyvisa_sim.component import NoResponse, Property, to_bytes
+from pyvisa_sim.devices import Device
+from pyvisa_sim.parser import update_component
+
+__all__ = ["DialogueDevice", "load_dialogue"]
+
+_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_LINE_END = re.compile(rb"[\r\n]+")
+
+
+@cache
+def load_dialogue(path: Path) -> dict[str, Any]:
+    """Return the one device of a YAML file; each file is parsed once per process."""
+    document = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506  makes only strings
+    (device,) = document["devices"].values()
+    return dict(device)
+
+
+class _BoundProperty(Property):  # type: ignore[misc]  # pyvisa-sim ships no types
+    """A property whose value lives in the instrument's model."""
+
+    def __init__(self, name: str, default: str, specs: dict[str, str], model: object) -> None:
+        self._model = model
+        self._attribute = specs["bind"]
+        super().__init__(name, default, specs)
+
+    def init_value(self, string_value: str) -> None:
+        """Leave the model as it is; the default in the file is for stock pyvisa-sim."""
+
+    def get_value(self) -> Any:
+        """Return the model's value, as a number where it is a switch."""
+        value = getattr(self._model, self._attribute)
+        return int(value) if isinstance(value, bool) else value
+
+    def set_value(self, string_value: str) -> None:
+        """Give the model the value; ValueError when the file's limits or the model refuse."""
+        setattr(self._model, self._attribute, self.validate_value(string_value))
+
+
+class DialogueDevice(Device):  # type: ignore[misc]  # pyvisa-sim ships no types
+    """A YAML dialogue that speaks for `model`; replies go to `send`, one call a message."""
+
+    def __init__(self, path: Path, model: object, send: Callable[[bytes], None]) -> None:
+        definition = load_dialogue(path)
+        super().__init__(path.stem, definition.get("delimiter", ";").encode())
+        self._model = model
+        self._send = send
+        self._calls: dict[bytes, Callable[[], str | None]] = {}
+        self._pending = b""
+        (end,) = definition["eom"].values()
+        self._response_eom = to_bytes(end["r"])
+        self.add_error_handler(definition.get("error", {}))
+        update_component(self.name, self, definition)
+        for dialogue in definition.get("dialogues", ()):
+            if "call" in dialogue:
+                self._calls[to_bytes(dialogue["q"])] = getattr(model, dialogue["call"])
+
+    def add_property(
+        self, name: str, default: str, getter: Any, setter: Any, specs: dict[str, str]
+    ) -> None:
+        """Bind the property to the model where the file says so."""
+        super().add_property(name, default, getter, setter, specs)
+        if "bind" in specs:
+            self._properties[name] = _BoundProperty(name, default, specs, self._model)
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the host; a line ends with CR, LF or both, as real firmware takes it."""
+        *lines, self._pending = _LINE_END.split(self._pending + data)
+        for line in lines:
+            for command in line.split(self.delimiter) if self.delimiter else (line,):
+                if command:
+                    self._answer(command.strip())
+
+    def _answer(self, command: bytes) -> None:
+        response = None
+        if command in self._calls and (text := self._calls[command]()) is not None:
+            response = text.encode()
+        if response is None:
+            response = self._match(command)
+        if response is None:
+            response = self.error_response("command_error")
+        if response is not NoResponse and response is not None:
+            self._send(bytes(response) + self._response_eom)

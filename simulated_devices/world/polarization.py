@@ -1,0 +1,65 @@
+"""Polarization states and measurements of one and two photons.
+
+Basis: |H>, |V> for one photon, |HH>, |HV>, |VH>, |VV> with the signal photon first for two.
+Angles are those of linear polarization against H, in degrees; a half-wave plate at half the
+angle in front of a fixed H/V analyzer measures the same.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulated_devices.world.parameters import BellStateName
+
+__all__ = ["Operator", "analyzer_operators", "bell_vector", "joint_probability", "werner_state"]
+
+Operator = NDArray[np.complex128]
+"""A 2 x 2 (one photon) or 4 x 4 (two photons) complex matrix."""
+
+# Amplitudes of HH, HV, VH, VV before normalization.
+_BELL_AMPLITUDES: dict[BellStateName, tuple[int, int, int, int]] = {
+    "phi_plus": (1, 0, 0, 1),
+    "phi_minus": (1, 0, 0, -1),
+    "psi_plus": (0, 1, 1, 0),
+    "psi_minus": (0, 1, -1, 0),
+}
+
+
+def bell_vector(state: BellStateName) -> Operator:
+    """Return the four amplitudes of a Bell state."""
+    return np.array(_BELL_AMPLITUDES[state], dtype=np.complex128) / math.sqrt(2.0)
+
+
+def werner_state(state: BellStateName, visibility: float) -> Operator:
+    """Return the density matrix V |Bell><Bell| + (1 - V) 1/4.
+
+    R. F. Werner, Phys. Rev. A 40, 4277 (1989); the best CHSH value is 2 sqrt(2) V.
+    """
+    amplitudes = bell_vector(state)
+    pure = np.outer(amplitudes, amplitudes.conj())
+    return visibility * pure + (1.0 - visibility) / 4.0 * np.eye(4, dtype=np.complex128)
+
+
+def analyzer_operators(angle_deg: float, extinction_ratio: float) -> tuple[Operator, Operator]:
+    """Return the measurement operators of an analyzer's plus and minus output.
+
+    Each output passes the wanted polarization with 1 - e and the orthogonal one with e, where
+    (1 - e)/e is the extinction ratio. Both add up to one: loss is counted elsewhere.
+    """
+    angle = math.radians(angle_deg)
+    wanted = np.array([math.cos(angle), math.sin(angle)], dtype=np.complex128)
+    projector = np.outer(wanted, wanted.conj())
+    one = np.eye(2, dtype=np.complex128)
+    leak = 1.0 / (1.0 + extinction_ratio)
+    plus = leak * one + (1.0 - 2.0 * leak) * projector
+    return plus, one - plus
+
+
+def joint_probability(state: Operator, signal: Operator, idler: Operator) -> float:
+    """Return tr(state (signal x idler)), the Born rule for two measurement operators."""
+    probability = float(np.trace(state @ np.kron(signal, idler)).real)
+    # Rounding leaves -1e-17 where the state is orthogonal to the measurement.
+    return max(0.0, probability)

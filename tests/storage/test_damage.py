@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from labctl.errors import RunFileError
+from labctl.storage import Recorder, open_run
+from labctl.tags.block import TagBlock, TagFlags
+
+Record = Callable[..., AbstractContextManager[Recorder]]
+MakeBlock = Callable[..., TagBlock]
+
+N_APPENDS = 3
+N_TAGS = 2000
+
+
+@pytest.fixture
+def path(tmp_path: Path, record: Record, block: MakeBlock) -> Path:
+    """Return a finished run of three appends of 2000 tags, 10 ps apart."""
+    path = tmp_path / "run.h5"
+    with record(path) as recorder:
+        for at in range(N_APPENDS):
+            times = np.arange(at * N_TAGS, (at + 1) * N_TAGS) * 10
+            start_ps = at * N_TAGS * 10
+            recorder.record("tdc", block(times, start_ps=start_ps, stop_ps=start_ps + N_TAGS * 10))
+            recorder.sync()
+        recorder.point(1, 1, {"counts": 1})
+        recorder.end("finished")
+    return path
+
+
+def flip_bit(path: Path, dataset: str, byte: int) -> None:
+    """Invert one bit of a byte of a dataset where it lies in the file."""
+    with h5py.File(path, "r") as file:
+        rows = file[dataset]
+        if rows.chunks is None:
+            offset = rows.id.get_offset()
+        else:
+            offset = rows.id.get_chunk_info(0).byte_offset
+    with path.open("r+b") as stream:
+        stream.seek(offset + byte)
+        value = stream.read(1)[0]
+        stream.seek(offset + byte)
+        stream.write(bytes([value ^ 0x10]))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "byte", "what"),
+    [
+        ("entry/tags/tdc/delta", 4 * (N_TAGS + 17), "times fail their checksum"),
+        ("entry/tags/tdc/channel", N_TAGS + 1999, "channels fail their checksum"),
+    ],
+)
+def test_a_flipped_bit_is_reported_with_its_append(
+    path: Path, dataset: str, byte: int, what: str
+) -> None:
+    flip_bit(path, dataset, byte)
+    with open_run(path) as run:
+        with pytest.raises(RunFileError, match=f"append 1 of tdc .*{what}.*1 appends before"):
+            list(run.tags())
+        blocks = list(run.tags(on_damage="flag"))
+    assert [len(part) for part in blocks] == [N_TAGS, 0, N_TAGS]
+    assert [part.lost for part in blocks] == [0, N_TAGS, 0]
+    assert blocks[1].flags == TagFlags.MISSED
+    assert (blocks[1].start_ps, blocks[1].stop_ps) == (20_000, 40_000)
+    assert blocks[2].times_ps[0] == 40_000
+
+
+def test_a_flipped_bit_in_a_commit_row_costs_that_append(path: Path) -> None:
+    row_bytes = 80
+    flip_bit(path, "entry/tags/tdc/index", row_bytes + 30)
+    with open_run(path) as run:
+        with pytest.raises(RunFileError, match="append 1 of tdc: its index row fails its check"):
+            list(run.tags())
+        blocks = list(run.tags(on_damage="flag"))
+    assert [part.start_ps for part in blocks] == [0, 40_000]
+    assert blocks[1].flags == TagFlags.GAP
+
+
+def test_a_damaged_point_leaves_the_tags_readable(path: Path) -> None:
+    flip_bit(path, "entry/points/data", 3)
+    with open_run(path) as run:
+        with pytest.raises(RunFileError, match="record 0 of points"):
+            run.points()
+        assert sum(len(part) for part in run.tags()) == N_APPENDS * N_TAGS
+        assert run.status == "finished"
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.001, 0.02, 0.3, 0.9])
+def test_a_truncated_file_is_told(path: Path, kept: float) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(RunFileError), open_run(path) as run:
+        list(run.tags())
+        run.points()
+        # With all of this readable, what was cut off is nothing that anybody wrote.
+        assert sum(len(part) for part in run.tags()) == N_APPENDS * N_TAGS
+        raise RunFileError
+
+
+def test_rows_behind_the_commit_index_are_not_trusted(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        tdc = file["entry/tags/tdc"]
+        for name in ("delta", "channel"):
+            tdc[name].resize((N_APPENDS * N_TAGS + 100,))
+        # A writer that died after HDF5 had extended the index, before the rows came.
+        tdc["index"].resize((N_APPENDS + 5,))
+    with open_run(path) as run:
+        assert sum(len(part) for part in run.tags()) == N_APPENDS * N_TAGS
+
+
+def test_every_flipped_byte_is_found_or_harmless(path: Path) -> None:
+    content = path.read_bytes()
+    rng = np.random.default_rng(5)
+    expected = np.arange(N_APPENDS * N_TAGS) * 10
+    for at in rng.integers(0, len(content), 150):
+        damaged = bytearray(content)
+        damaged[at] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        try:
+            with open_run(path) as run:
+                times = np.concatenate([part.times_ps for part in run.tags()])
+        except RunFileError:
+            continue
+        np.testing.assert_array_equal(times, expected)
