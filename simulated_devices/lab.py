@@ -61,6 +61,7 @@ class SimulatedLab:
         self.seed = seed
         self.speed = speed
         self.instruments: dict[str, Instrument] = {}
+        self._stepping = threading.RLock()
         self._ports: dict[str, Port] = {}
         self.truth = {seat.name: self._truth_of(seat, truth_file) for seat in seats}
         for seat in seats:
@@ -74,11 +75,12 @@ class SimulatedLab:
                 )
             )
             self.instruments[seat.name] = instrument
+            instrument.port.guard = self._stepping
             self._ports[seat.address.canonical] = instrument.port
             for port, companion in instrument.companion_ports.items():
+                companion.guard = self._stepping
                 self._ports[seat.address.at_port(port).canonical] = companion
         self._library: Any = None
-        self._stepping = threading.Lock()
         self._started_s = time.monotonic()
         self._given_up_s = 0.0
         self._closing = threading.Event()

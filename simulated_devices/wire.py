@@ -6,6 +6,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 from labctl.errors import LinkError, ReplyTimeoutError
 from labctl.transport import StreamBuffer
@@ -30,11 +32,15 @@ class Port:
         self._readers = 0
         self._is_read = False
         self._is_unplugged = False
+        #: Held while the instrument takes a command; the laboratory puts its own lock here, so
+        #: that no command falls into the middle of a slice of world time.
+        self.guard: AbstractContextManager[Any] = threading.RLock()
 
     def host_write(self, data: bytes) -> None:
         """Carry `data` to the instrument."""
         self._refuse_unplugged()
-        self._receive(data)
+        with self.guard:
+            self._receive(data)
 
     def send(self, data: bytes) -> None:
         """Carry `data` to the host's input buffer."""

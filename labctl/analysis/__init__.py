@@ -6,9 +6,9 @@ sifting, where a detection may be used once. One-shot functions are the analyzer
 so live and offline counts are the same numbers.
 
 An analyzer counts within stretches without a gap. A block with losses contributes neither tags
-nor live time, and nothing pairs across it; delays are subtracted by holding tags back until
-nothing earlier can come, so delays of hundreds of microseconds cost as much as nanoseconds do,
-and a result in mid-stream includes what is held.
+nor live time, and nothing pairs across it. Delays are subtracted by holding tags back until
+nothing earlier can come: from some hundred nanoseconds on a stream is sorted, at a cost that
+does not depend on the delays, and a result in mid-stream includes what is held.
 
 Names are loaded on first use and numba when counting starts, so importing this package, or an
 analyzer's class, stays light.

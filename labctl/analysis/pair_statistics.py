@@ -1,14 +1,18 @@
 """Accidentals, coincidence-to-accidental ratio and heralding efficiency, with uncertainties.
 
 The model behind all uncertainties: pairs seen on both sides (C_t), tags of a alone and tags of
-b alone are independent Poisson numbers, and given the singles N_a = C_t + a, N_b = C_t + b the
-accidentals inside a window are Poisson with mean N_a·N_b·w/T. The measured C contains both
-kinds. Hence
+b alone are independent Poisson numbers; given the singles N_a = C_t + a and N_b = C_t + b, the
+accidentals inside a window are Poisson with mean A = N_a·N_b·w/T. The measured C = C_t +
+accidentals. To first order
 
-    Var C = C,  Cov(C, N_a) = C,  Cov(C, N_b) = C,  Cov(N_a, N_b) = C_t = C - A,
+    V = Var A = A²·(1/N_a + 1/N_b + 2·C_t/(N_a·N_b)),
+    K = Cov(C_t, A) = A·C_t·(1/N_a + 1/N_b),
+    Var C = C + V + 2·K,    Cov(C, A) = V + K,
+    Var(C - A) = C,         Cov(C - A, N_b) = C_t.
 
-each with relative errors of order S·w (singles rate times window), which must be well below 1
-for coincidence counting to make sense. A count of zero enters with variance 1 (`poisson_sigma`).
+A measured A (delayed windows) adds its own scatter to Var A and nothing to the covariances.
+V/C is of order (A/C)·S·w, singles rate times window, but K/C of order A/C times heralding
+efficiency. A count of zero enters with variance 1 (`poisson_sigma`).
 """
 
 from __future__ import annotations
@@ -87,10 +91,13 @@ def car(
 ) -> Estimate:
     """Return the coincidence-to-accidental ratio (C - A)/A.
 
-    With R = C/A the value is R - 1 and Var R = R²·(1/C + Var A/A² - 2·Cov(C, A)/(C·A)). A is
-    proportional to N_a·N_b, of which C is a part: Cov(C, A) = A·C·(1/N_a + 1/N_b), so the last
-    term is -2·(1/N_a + 1/N_b). Without `singles` it is left out and sigma is too large: for
-    heralding efficiencies of 25 % and product accidentals by a quarter.
+    With R = C/A the value is R - 1 and
+
+        Var R = R²·(Var C/C² + Var A/A² - 2·Cov(C, A)/(C·A)),
+
+    Var C and Cov(C, A) as above, where C_t = C - A. Without `singles` the covariances are left
+    out and sigma is too large: for heralding efficiencies of 25 % and product accidentals by
+    60 %.
 
     Args:
         coincidences: pairs counted in the window, accidentals included.
@@ -108,12 +115,17 @@ def car(
     expected = accidentals.value
     if expected == 0:
         return UNKNOWN if coincidences == 0 else Estimate(math.inf, math.inf)
-    variance = poisson_sigma(coincidences) ** 2
-    variance += (coincidences * accidentals.sigma / expected) ** 2
+    ratio = coincidences / expected
+    # Var R in units of 1/A²: each term of the formula times C²/R² = A².
+    variance = poisson_sigma(coincidences) ** 2 + (ratio * accidentals.sigma) ** 2
     if singles is not None and all(singles):
-        variance -= 2 * coincidences**2 * sum(1 / number for number in singles)
+        common = max(coincidences - expected, 0.0)
+        inverse = 1 / singles[0] + 1 / singles[1]
+        spread = expected**2 * (inverse + 2 * common / (singles[0] * singles[1]))
+        shared = expected * common * inverse
+        variance += spread + 2 * shared - 2 * ratio * (spread + shared)
     # The exact expression is positive; rounding of a nearly cancelled one may not be.
-    return Estimate(coincidences / expected - 1, math.sqrt(max(variance, 0.0)) / expected)
+    return Estimate(ratio - 1, math.sqrt(max(variance, 0.0)) / expected)
 
 
 def heralding(
@@ -129,11 +141,13 @@ def heralding(
     efficiency: `heralding(C, N_b)`, which is biased high by accidentals and low by darks.
     Corrected efficiency: pass both.
 
-    The coincidences are among the singles: Cov(C, N_b) = C, and A grows with N_b,
-    Cov(A, N_b) = A, so Cov(X, Y) = X and
+    The coincidences are among the singles, Cov(X, N_b) = X, so
 
         Var η = (C + Var A - 2·η·X + η²·(N_b + Var D)) / Y².
 
+    For a product A the exact term is C alone; Var A is smaller by (A/C)·S·w and kept because it
+    is what delayed windows need. The raw efficiency does not know its accidentals: its sigma is
+    understated by a relative (A/C)·(η_a/(1 - η_a) + η_b).
     Without corrections this is the binomial η·(1 - η)/N_b. The numerator is not taken below
     one count, so that neither C = 0 nor C = N_b claims certainty.
 

@@ -5,6 +5,7 @@ from labctl.lab.config import BenchConfig
 from labctl.lab.control import OpenLabClient, find_open_labs
 from labctl.lab.lab import Lab
 from labctl.lab.loading import LoadedBench, bench_path, benches, find_config, load_bench
+from labctl.lab.probing import ProbedInstrument, probe, safe_everything
 from labctl.lab.problems import Problems
 from labctl.lab.safety import SafetyReport
 
@@ -15,6 +16,7 @@ __all__ = [
     "Lab",
     "LoadedBench",
     "OpenLabClient",
+    "ProbedInstrument",
     "Problems",
     "SafetyReport",
     "Station",
@@ -23,4 +25,6 @@ __all__ = [
     "find_config",
     "find_open_labs",
     "load_bench",
+    "probe",
+    "safe_everything",
 ]

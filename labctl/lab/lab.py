@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import atexit
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Self, cast
 
 from labctl.bus import Alarm, Bus, Message, ParameterChanged
-from labctl.clock import Clock, WallClock
-from labctl.device import Device, Identity, Setting, load_plugin, parse_text
+from labctl.clock import Clock
+from labctl.device import Device, Identity, Setting, parse_text
 from labctl.errors import ConfigError, InterlockError, LabError, nearest
 from labctl.lab.bench import Bench
-from labctl.lab.checking import configured_value
+from labctl.lab.connecting import Connector
 from labctl.lab.control import ControlEndpoint
 from labctl.lab.loading import LoadedBench, load_bench
-from labctl.lab.runtime import Claim, claim_address
 from labctl.lab.safety import SafetyReport
 from labctl.tags import TagPump, TimeTagger
-from labctl.transport import Address, Link, WireOptions, open_wire, parse_address
 
 __all__ = ["Lab"]
 
@@ -29,7 +27,9 @@ class Lab:
 
     Instruments are opened in the order of the configuration and closed in reverse. On
     closing, emission that was switched on since opening is switched off; after an error
-    everything is made safe. `simulated` replaces the links and nothing else.
+    everything is made safe. `simulated` replaces the links and nothing else. One-shot
+    commands open `only` what they need and do not `configure` it, so that a value that was
+    set stays set.
     """
 
     def __init__(
@@ -40,6 +40,8 @@ class Lab:
         seed: int = 0,
         speed: float = 1.0,
         truth_file: Path | None = None,
+        only: Collection[str] | None = None,
+        configure: bool = True,
     ) -> None:
         self.loaded: LoadedBench = load_bench(config)
         self.is_simulated = simulated
@@ -48,24 +50,39 @@ class Lab:
         self.bus = Bus()
         self.devices: dict[str, Device] = {}
         self.identities: dict[str, Identity] = {}
-        self.simulation: Any = None
         self.opened_utc = time.time()
-        self._claims: list[Claim] = []
         self._emitted_before: dict[str, bool] = {}
         self._is_open = True
         self._control: ControlEndpoint | None = None
+        self._connector = Connector(
+            self.loaded, simulated=simulated, seed=seed, speed=speed, truth_file=truth_file
+        )
+        self.simulation = self._connector.simulation
+        self.clock: Clock = self._connector.clock
         try:
-            self._open(truth_file)
+            self._open(self._chosen(only), configure=configure)
         except BaseException:
             self.close(leave_emission=True)
             raise
         atexit.register(self.close)
 
-    def _open(self, truth_file: Path | None) -> None:
-        self.simulation = self._open_simulation(truth_file)
-        self.clock: Clock = self.simulation if self.simulation is not None else WallClock()
-        for name in self.loaded.config.instruments:
-            self._open_instrument(name)
+    def _chosen(self, only: Collection[str] | None) -> list[str]:
+        known = self.loaded.config.instruments
+        for name in only or ():
+            if name not in known:
+                raise ConfigError(
+                    f'unknown instrument "{name}"{nearest(name, known)}; '
+                    f"known are: {', '.join(known)}"
+                )
+        return [name for name in known if only is None or name in only]
+
+    def _open(self, names: list[str], *, configure: bool) -> None:
+        for name in names:
+            device, self.identities[name] = self._connector.connect(name)
+            self.devices[name] = device
+            if configure:
+                self._connector.configure(device)
+            device.on_change = self._announcer(name)
         pumps = {
             name: TagPump(cast("TimeTagger", device), self.clock)
             for name, device in self.devices.items()
@@ -80,63 +97,7 @@ class Lab:
 
     def is_device_simulated(self, name: str) -> bool:
         """Return whether the instrument `name` is a simulated one."""
-        return self.is_simulated or self.loaded.config.instruments[name].simulated
-
-    def _open_simulation(self, truth_file: Path | None) -> Any:
-        config = self.loaded.config
-        names = [name for name in config.instruments if self.is_device_simulated(name)]
-        if not names:
-            return None
-        if len(names) < len(config.instruments) and self.speed != 1:
-            raise ConfigError(
-                f"speed = {self.speed:g} needs a fully simulated bench; real are: "
-                f"{', '.join(name for name in config.instruments if name not in names)}"
-            )
-        simulated_lab = load_plugin("labctl.simulated_lab", "default", "simulated laboratory")
-        seats = [
-            simulated_lab.seat(
-                name=name,
-                address=parse_address(config.instruments[name].address),
-                build=load_plugin(
-                    "labctl.simulators", config.instruments[name].driver, "simulator of driver"
-                ),
-                inputs={d: c.channel for d, c in config.detectors.items() if c.tagger == name},
-            )
-            for name in names
-        ]
-        try:
-            return simulated_lab(
-                config.simulation, seats, seed=self.seed, speed=self.speed, truth_file=truth_file
-            )
-        except ConfigError as error:
-            raise ConfigError(f"{self.loaded.path}: {error}") from error
-
-    def _open_instrument(self, name: str) -> None:
-        instrument = self.loaded.config.instruments[name]
-        driver = self.loaded.drivers[name]
-        address = parse_address(instrument.address)
-        try:
-            link = Link(self._open_wire(name, address, driver.wire), driver.wire)
-            companions = {
-                key: Link(self._open_wire(name, address.at_port(c.port), c.wire), c.wire)
-                for key, c in driver.companion_wires.items()
-            }
-            device = driver(link, name=name, limits=instrument.limits, companions=companions)
-            self.devices[name] = device
-            self.identities[name] = device.identify()
-            for key, value in instrument.set.items():
-                setting = cast("Setting[Any]", driver.parameters[key])
-                setattr(device, key, configured_value(setting, value, name=name))
-        except LabError as error:
-            error.device = error.device or name
-            raise
-        device.on_change = self._announcer(name)
-
-    def _open_wire(self, name: str, address: Address, options: WireOptions) -> Any:
-        if self.is_device_simulated(name):
-            return self.simulation.open_wire(address, options)
-        self._claims.append(claim_address(address.canonical))
-        return open_wire(address, options)
+        return self._connector.is_simulated(name)
 
     def _announcer(self, name: str) -> Callable[[str, Any, str], None]:
         def announce(setting: str, value: Any, unit: str) -> None:
@@ -271,10 +232,7 @@ class Lab:
                 device.close()
             except LabError as error:
                 failures.append(str(error))
-        if self.simulation is not None:
-            self.simulation.close()
-        for claim in self._claims:
-            claim.release()
+        self._connector.close()
         if failures:
             raise LabError("closing the laboratory: " + "; ".join(failures))
 

@@ -129,9 +129,9 @@ class Run:
         if cause is not None:
             self._error = cause if isinstance(cause, LabError) and not path else _failed(cause, uid)
             self._error.__cause__ = cause if self._error is not cause else cause.__cause__
-        if status is RunState.FINISHED or status is RunState.ABORTED:
+        if status in {RunState.FINISHED, RunState.ABORTED}:
             self._outcome = RunOutcome(
-                status.value,  # type: ignore[arg-type]  # the words are the same
+                status.value,
                 reason,
                 result if status is RunState.FINISHED else None,
                 path,

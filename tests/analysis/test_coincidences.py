@@ -146,7 +146,7 @@ def test_fibre_delays_are_exact_over_many_batches(shape: str) -> None:
     if shape == "bursts":  # 20 bursts of 1 us
         times = rng.integers(0, 20, times.size) * 10**9 + times % 10**6
     if shape == "all at one time":
-        times = np.concatenate((times // 10**6, np.full(1000, 10**8), [2**60]))
+        times = np.concatenate((times // 10**6, np.full(1000, 10**8), [2**60] * 9))
     times.sort()
     channels = rng.integers(0, 8, times.size).astype(np.uint8)
     delays = np.array([-(10**9), 10**9, 0, 3, 240_000_000, -240_000_000, 30_000, 0])
@@ -236,6 +236,16 @@ def test_a_step_back_is_found_in_any_batch(bad: int) -> None:
     for delays in (None, [0, 30], [0, 10**9]):
         with pytest.raises(ValueError, match=f"tag {bad} at"):
             coincidence_matrix(times, channels, 2, 1000, delays)
+
+
+def test_a_step_back_is_found_where_insertion_gives_way_to_sorting() -> None:
+    """Channel 0 always lands behind all of channel 1: some 250 tags in, sorting takes over."""
+    channels = (np.arange(1000) % 2).astype(np.uint8)
+    for bad in range(1, 1000):
+        times = np.arange(1000, dtype=np.int64) * 1000
+        times[bad] -= 1001
+        with pytest.raises(ValueError, match=f"tag {bad} at"):
+            coincidence_matrix(times, channels, 2, 1000, [0, 10**9])
 
 
 def test_bad_arguments_are_refused() -> None:

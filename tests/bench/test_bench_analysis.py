@@ -87,8 +87,9 @@ def measure(benchmark: BenchmarkFixture, name: str, tags: Tags, count: Callable[
     """Print Mtag/s, best of 5, and the ratio to the compiled read, both in this process."""
     read_s = min(seconds(lambda: read(*tags)) for _ in range(ROUNDS + 1))
     count()
-    benchmark.pedantic(count, rounds=ROUNDS)
-    count_s = benchmark.stats.stats.min
+    run: Any = benchmark  # pytest-benchmark's `pedantic` is untyped
+    run.pedantic(count, rounds=ROUNDS)
+    count_s = run.stats.stats.min
     size = tags[0].size / 1e6
     text = f"{size / count_s:.0f} Mtag/s, {read_s / count_s:.3f} of the read {size / read_s:.0f}"
     benchmark.extra_info["rate"] = text

@@ -55,8 +55,15 @@ def test_dead_time_saturates_the_rate_as_a_non_paralyzable_counter(seed: int) ->
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("probability", [0.02, 0.3])
-def test_afterpulses_cascade(seed: int, probability: float) -> None:
-    detector = make_detector(seed, dark_rate_hz=1e6, afterpulse_probability=probability)
+# Traps of 1 ms carry a tenth of the afterpulses into the next slice.
+@pytest.mark.parametrize("decay_ns", [50.0, 1e6])
+def test_afterpulses_cascade(seed: int, probability: float, decay_ns: float) -> None:
+    detector = make_detector(
+        seed,
+        dark_rate_hz=1e6,
+        afterpulse_probability=probability,
+        afterpulse_decay_ns=decay_ns,
+    )
     clicks = run(detector, SECOND_SLICES)
     # Clusters of geometric size G: mean r E[G] = r/(1-p), variance r E[G^2] = r(1+p)/(1-p)^2.
     expected = 1e6 / (1 - probability)

@@ -62,6 +62,25 @@ def test_afterpulses_alone_cascade(start_world: StartWorld) -> None:
     assert expected_singles_hz(world, "bob_v") == pytest.approx(1e6 / 0.8)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("decay_ns", [50.0, 1000.0, 10_000.0])
+def test_afterpulses_in_the_dead_time_of_others_are_lost(
+    start_world: StartWorld, collect: Collect, seed: int, decay_ns: float
+) -> None:
+    world = start_world(
+        seed=seed,
+        pump_mw=0.0,
+        detector={
+            "dark_rate_hz": 2e6,
+            "dead_time_ns": 200.0,
+            "afterpulse_probability": 0.05,
+            "afterpulse_decay_ns": decay_ns,
+        },
+    )
+    for name, times in collect(world, 50).items():
+        assert abs(sigmas(times.size, expected_singles_hz(world, name) * 50 * STEP_S)) < 5
+
+
 def test_pulls_over_twenty_seeds_are_standard_normal(start_world: StartWorld) -> None:
     slices, tagger = 100, TaggerModel(2000, {"alice_h": 1, "bob_h": 2})
     pulls = []

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labctl.tags.block import TagBlock, TagFlags
@@ -77,6 +77,7 @@ def slow_disorder(times_ps: Sequence[int]) -> tuple[Disorder, list[int]]:
     return Disorder(backward, max(latenesses), displaced), placed
 
 
+@settings(deadline=None)
 @given(disordered_within_bound(), st.lists(st.integers(0, 80)), st.integers(1, 20))
 def test_disorder_within_the_bound_comes_out_as_one_stable_sort_for_any_chunking(
     times_ps: list[int], splits: list[int], max_tags: int
@@ -91,6 +92,7 @@ def test_disorder_within_the_bound_comes_out_as_one_stable_sort_for_any_chunking
     assert all(b.flags == TagFlags.NONE for b in blocks)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 5000), max_size=60),
     st.lists(st.integers(0, 60)),
@@ -112,6 +114,7 @@ def test_any_disorder_keeps_every_tag_and_does_not_depend_on_chunks(
     assert values(blocks) == values(sort(times_ps, max_tags=max_tags)[0])
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 200), max_size=60), st.integers(1, 20))
 def test_blocks_hold_the_most_tags_that_do_not_split_a_picosecond(
     times_ps: list[int], max_tags: int

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labctl.errors import RunFileError
@@ -193,6 +193,7 @@ def test_overflows_beyond_int64_are_an_error(
         read_all(path)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600), st.sampled_from([b"", b"PQTTTR", b"PQTTTR\0\0001.0.00\0\0"]))
 @pytest.mark.parametrize("suffix", [".ptu", ".qutag", ".bin"])
 def test_any_bytes_are_read_or_refused_with_our_error(
@@ -206,6 +207,7 @@ def test_any_bytes_are_read_or_refused_with_our_error(
     assert not text or text.startswith(str(path))
 
 
+@settings(deadline=None)
 @given(words=st.lists(st.integers(0, 2**32 - 1), max_size=200), hydraharp=st.booleans())
 def test_any_records_give_sorted_tags_or_our_error(
     tmp_path_factory: pytest.TempPathFactory,
@@ -223,6 +225,7 @@ def test_any_records_give_sorted_tags_or_our_error(
     assert times_ps == sorted(times_ps)
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, 5_000), bits=st.integers(1, 255))
 def test_a_flipped_byte_anywhere_is_read_or_refused_with_our_error(
     tmp_path_factory: pytest.TempPathFactory, ptu_bytes: Writer, at: int, bits: int

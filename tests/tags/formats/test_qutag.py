@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labctl.errors import RunFileError
@@ -79,6 +79,7 @@ def test_a_header_without_records_has_no_blocks(recording: Callable[..., Path]) 
     assert list(FORMAT.open(recording([])).blocks()) == []
 
 
+@settings(deadline=None)
 @given(
     tags=st.lists(st.tuples(st.integers(0, 2**62), st.integers(0, 20)), max_size=60),
     chunk_records=st.integers(1, 70),

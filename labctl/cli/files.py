@@ -1,0 +1,232 @@
+"""`show` and `count`: what is in a file, without instruments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from labctl.cli.options import JsonOption
+from labctl.errors import LimitError
+
+if TYPE_CHECKING:
+    from labctl.analysis import Convention
+    from labctl.storage import RunFile
+    from labctl.tags.formats import TagSource
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("show")(show)
+    app.command("count")(count)
+
+
+def show(
+    path: Annotated[Path, typer.Argument(help="A run file.")], *, json: JsonOption = False
+) -> None:
+    """Show what a run file holds: how it ended, its result, points and instruments."""
+    from labctl.cli.output import print_json, simulated_badge  # noqa: PLC0415  --help stays fast
+    from labctl.storage import open_run  # noqa: PLC0415
+
+    with open_run(path) as run:
+        summary = _summary(path, run)
+    if json:
+        print_json(summary)
+        return
+    if summary["simulated"]:
+        simulated_badge()
+    _print_summary(summary)
+
+
+def count(
+    path: Annotated[Path, typer.Argument(help="A tag file: quTAG binary, PicoQuant PTU, a run.")],
+    *,
+    pairs: Annotated[
+        str | None, typer.Option("--pairs", help="Channel pairs such as 1-2,1-5; all if left out.")
+    ] = None,
+    window_full_ps: Annotated[
+        int, typer.Option("--window-full-ps", help="Full width of the coincidence window.")
+    ] = 2000,
+    convention: Annotated[
+        str,
+        typer.Option("--convention", help="all_pairs, any_partner or greedy_one_to_one."),
+    ] = "all_pairs",
+    delays: Annotated[
+        str | None, typer.Option("--delays", help="Delays to subtract: 1=0,2=350 (ps).")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Count singles and coincidences in a recorded file."""
+    from labctl.cli.counting import count_file  # noqa: PLC0415  --help must stay fast
+    from labctl.cli.output import note, print_json  # noqa: PLC0415
+    from labctl.tags.formats import open_tags  # noqa: PLC0415
+
+    source = open_tags(path)
+    counted = count_file(
+        source,
+        _pairs(pairs),
+        window_full_ps,
+        _convention(convention),
+        _delays(delays),
+    )
+    if json:
+        print_json(counted)
+        return
+    _print_counts(source, counted)
+    for warning in counted["warnings"]:
+        note(f"warning: {warning}")
+
+
+def _pairs(text: str | None) -> list[tuple[int, int]] | None:
+    if text is None:
+        return None
+    pairs = []
+    for word in text.split(","):
+        first, separator, second = word.strip().partition("-")
+        if not (separator and first.isdigit() and second.isdigit()):
+            raise LimitError(f'--pairs: "{word}" is not two channels joined by -, such as 1-2')
+        pairs.append((int(first), int(second)))
+    return pairs
+
+
+def _delays(text: str | None) -> dict[int, int]:
+    delays: dict[int, int] = {}
+    for word in text.split(",") if text else ():
+        channel, separator, delay = word.strip().partition("=")
+        try:
+            delays[int(channel)] = int(delay)
+        except ValueError:
+            separator = ""
+        if not separator:
+            raise LimitError(f'--delays: "{word}" is not CHANNEL=PICOSECONDS, such as 2=350')
+    return delays
+
+
+def _convention(text: str) -> Convention:
+    from labctl.errors import nearest  # noqa: PLC0415
+
+    known: dict[str, Convention] = {
+        "all_pairs": "all_pairs",
+        "any_partner": "any_partner",
+        "greedy_one_to_one": "greedy_one_to_one",
+    }
+    if text not in known:
+        raise LimitError(
+            f'--convention: "{text}" is unknown{nearest(text, known)}; '
+            f"known are: {', '.join(known)}"
+        )
+    return known[text]
+
+
+def _print_counts(source: TagSource, counted: dict[str, Any]) -> None:
+    from labctl.cli.output import print_table, say  # noqa: PLC0415
+    from labctl.units import format_uncertain  # noqa: PLC0415
+
+    say(
+        f"{source.path.name}: {source.format_name}, {counted['tags']} tags in "
+        f"{counted['duration_s']:.4f} s, {counted['steps_backward']} neighbours out of order"
+    )
+    print_table(
+        ("channel", "counts ", "rate (/s) "),
+        [
+            (
+                str(row["channel"]),
+                str(row["counts"]),
+                format_uncertain(row["rate_hz"], row["rate_sigma_hz"]),
+            )
+            for row in counted["singles"]
+        ],
+    )
+    if counted["pairs"]:
+        print_table(
+            ("pair", "coincidences ", "± ", "accidentals (product) ", "± "),
+            [
+                (
+                    row["pair"],
+                    str(row["coincidences"]),
+                    f"{row['coincidences_sigma']:.1f}",
+                    f"{row['accidentals']:.2f}",
+                    f"{row['accidentals_sigma']:.2f}",
+                )
+                for row in counted["pairs"]
+            ],
+            title=f"{counted['convention']}, full window {counted['window_full_ps']} ps",
+        )
+
+
+def _summary(path: Path, run: RunFile) -> dict[str, Any]:
+    metadata = dict(run.metadata)
+    tags: dict[str, int] = {
+        name: sum(len(block) for block in run.tags(name)) for name in run.taggers
+    }
+    return {
+        "path": str(path),
+        "experiment": metadata.get("experiment"),
+        "uid": metadata.get("uid"),
+        "status": run.status,
+        "reason": run.end.get("reason", ""),
+        "simulated": bool(metadata.get("simulated")),
+        "start_utc": metadata.get("start_utc"),
+        "parameters": metadata.get("parameters"),
+        "instruments": metadata.get("instruments"),
+        "planned": run.end.get("planned", metadata.get("planned")),
+        "taken": run.end.get("taken", len(run.points())),
+        "repeated": run.end.get("repeated", 0),
+        "tags": tags,
+        "result": run.result,
+        "labctl": metadata.get("labctl_version"),
+    }
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    from labctl.cli.output import print_table, say  # noqa: PLC0415
+
+    reason = f" ({summary['reason']})" if summary["reason"] else ""
+    say(f"{summary['experiment']} {summary['uid']}: {summary['status']}{reason}")
+    say(f"started {summary['start_utc']}, {summary['taken']} of {summary['planned']} points")
+    for tagger, tags in summary["tags"].items():
+        say(f"{tagger}: {tags} tags")
+    instruments = summary["instruments"] or {}
+    print_table(
+        ("instrument", "model", "serial", "address", ""),
+        [
+            (
+                name,
+                f"{facts['manufacturer']} {facts['model']}",
+                facts["serial"],
+                facts["address"],
+                "simulated" if facts["simulated"] else "",
+            )
+            for name, facts in instruments.items()
+        ],
+    )
+    if summary["result"]:
+        print_table(("result", ""), list(_flat(summary["result"])))
+
+
+def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
+    """Return nested results as lines; an estimate is one line."""
+    from labctl.units import format_uncertain, unit_of  # noqa: PLC0415
+
+    if isinstance(value, dict) and set(value) == {"value", "sigma"}:
+        if value["value"] is None or value["sigma"] is None:
+            return [(name, "—")]
+        quantity = next((word for word in reversed(name.split(".")) if unit_of(word)), "")
+        return [(name, format_uncertain(value["value"], value["sigma"], unit_of(quantity)))]
+    if isinstance(value, dict):
+        return [
+            line
+            for key, item in value.items()
+            if key != "pair"
+            for line in _flat(item, f"{name}.{key}".lstrip("."))
+        ]
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [
+            line
+            for number, item in enumerate(value)
+            for line in _flat(item, str(item.get("pair", f"{name}[{number}]")))
+        ]
+    return [(name, str(value))]
