@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from labctl.lazy import lazy_exports
+
 if TYPE_CHECKING:
     from labctl.runs.session import open_lab as open_lab
     from labctl.storage import open_run as open_run
@@ -17,20 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "open_lab", "open_run", "open_tags"]
 
-_HOMES = {
-    "open_lab": "labctl.runs.session",
-    "open_run": "labctl.storage",
-    "open_tags": "labctl.tags.formats",
-}
+_get, __dir__ = lazy_exports(
+    __name__,
+    {"runs.session": ("open_lab",), "storage": ("open_run",), "tags.formats": ("open_tags",)},
+)
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("quantum-labctl")
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'labctl' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    return _get(name)

@@ -16,8 +16,9 @@ analyzer's class, stays light.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from labctl.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from labctl.analysis.coincidences import (
@@ -77,16 +78,4 @@ _MODULES = {
     "results": ("CoincidenceMatrix", "Convention", "Correlation", "PairCounts", "Rates"),
     "windows": ("bin_warning", "effective_window_ps", "window_warning"),
 }
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value  # the next access is a plain lookup
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_exports(__name__, _MODULES)

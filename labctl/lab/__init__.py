@@ -1,13 +1,24 @@
-"""The laboratory: configuration, instruments, bench, safety and the control endpoint."""
+"""The laboratory: configuration, instruments, bench, safety and the control endpoint.
 
-from labctl.lab.bench import Bench, Detector, Station
-from labctl.lab.config import BenchConfig
-from labctl.lab.control import OpenLabClient, find_open_labs
-from labctl.lab.lab import Lab
-from labctl.lab.loading import LoadedBench, bench_path, benches, find_config, load_bench
-from labctl.lab.probing import ProbedInstrument, probe, safe_everything
-from labctl.lab.problems import Problems
-from labctl.lab.safety import SafetyReport
+Names are loaded on first use: `labctl safe` must reach an open laboratory at once, without
+loading what opening one needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from labctl.lab.bench import Bench, Detector, Station
+    from labctl.lab.config import BenchConfig
+    from labctl.lab.control import OpenLabClient, find_open_labs
+    from labctl.lab.lab import Lab
+    from labctl.lab.loading import LoadedBench, bench_path, benches, find_config, load_bench
+    from labctl.lab.probing import ProbedInstrument, probe, safe_everything
+    from labctl.lab.problems import Problems
+    from labctl.lab.safety import SafetyReport
 
 __all__ = [
     "Bench",
@@ -28,3 +39,34 @@ __all__ = [
     "probe",
     "safe_everything",
 ]
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "bench": (
+            "Bench",
+            "Detector",
+            "Station",
+        ),
+        "config": ("BenchConfig",),
+        "control": (
+            "OpenLabClient",
+            "find_open_labs",
+        ),
+        "lab": ("Lab",),
+        "loading": (
+            "LoadedBench",
+            "bench_path",
+            "benches",
+            "find_config",
+            "load_bench",
+        ),
+        "probing": (
+            "ProbedInstrument",
+            "probe",
+            "safe_everything",
+        ),
+        "problems": ("Problems",),
+        "safety": ("SafetyReport",),
+    },
+)

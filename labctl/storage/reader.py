@@ -17,12 +17,12 @@ from labctl.storage.record_table import Record, RecordTable
 from labctl.storage.schema import END_STATUSES, STREAMS
 from labctl.storage.strangers import (
     check_format,
-    check_signature,
     group,
     names,
     scalar,
     translated,
 )
+from labctl.storage.superblock import is_marked_open
 from labctl.storage.tag_table import OnDamage, TagTable
 from labctl.storage.writer_lock import has_live_writer
 from labctl.tags.block import MAX_BLOCK_TAGS, TagBlock
@@ -55,9 +55,9 @@ class RunFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        check_signature(path)
+        swmr = is_marked_open(path)
         with translated(path):
-            self._file = h5py.File(path, "r", libver="latest", swmr=True)
+            self._file = h5py.File(path, "r", libver="latest", swmr=swmr)
         try:
             with translated(path):
                 self._format_version = check_format(path, self._file)

@@ -15,12 +15,11 @@ import h5py
 import numpy as np
 
 from labctl.errors import RunFileError
-from labctl.storage.schema import FORMAT, FORMAT_VERSION, HDF5_SIGNATURE
+from labctl.storage.schema import FORMAT, FORMAT_VERSION
 
 __all__ = [
     "attribute",
     "check_format",
-    "check_signature",
     "check_size",
     "dataset",
     "group",
@@ -57,17 +56,6 @@ def check_format(path: Path, file: h5py.File) -> int:
             hint="Update labctl to read it.",
         )
     return int(version)
-
-
-def check_signature(path: Path) -> None:
-    """Refuse what is missing or is not HDF5 at all."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(len(HDF5_SIGNATURE))
-    except OSError as error:
-        raise RunFileError(f"{path} cannot be read: {error.strerror or error}") from error
-    if head != HDF5_SIGNATURE:
-        raise RunFileError(f"{path} is not a run file: it does not begin as HDF5 does")
 
 
 def names(path: Path, parent: h5py.Group) -> list[str]:

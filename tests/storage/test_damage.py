@@ -95,12 +95,8 @@ def test_a_damaged_point_leaves_the_tags_readable(path: Path) -> None:
 def test_a_truncated_file_is_told(path: Path, kept: float) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
-    with pytest.raises(RunFileError), open_run(path) as run:
-        list(run.tags())
-        run.points()
-        # With all of this readable, what was cut off is nothing that anybody wrote.
-        assert sum(len(part) for part in run.tags()) == N_APPENDS * N_TAGS
-        raise RunFileError
+    with pytest.raises(RunFileError, match="does not begin|truncated|not intact"):
+        open_run(path)
 
 
 def test_rows_behind_the_commit_index_are_not_trusted(path: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_missing_file_and_other_formats_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RunFileError, match="No such file"):
         open_run(tmp_path / "no.h5")
     (tmp_path / "a.ptu").write_bytes(b"PQTTTR\0\0")
-    with pytest.raises(RunFileError, match="does not begin as HDF5"):
+    with pytest.raises(RunFileError, match="does not begin as HDF5 does"):
         open_run(tmp_path / "a.ptu")
 
 
