@@ -91,6 +91,11 @@ class Subscription:
             return events
 
     @property
+    def is_waiting(self) -> bool:
+        """True when events wait; asks without a lock, so it may be a moment old."""
+        return bool(self._events)
+
+    @property
     def missed(self) -> int:
         """Events dropped because this consumer did not keep up."""
         return self._missed

@@ -29,6 +29,7 @@ SYMBOLS: dict[str, str] = {
     "k": "K",
     "degc": "°C",
     "v": "V",
+    "mv": "mV",
     "ma": "mA",
     "ua": "µA",
     "percent": "%",

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -17,6 +17,9 @@ from simulated_devices.instrument import Builder, Instrument, Surroundings
 from simulated_devices.truth import TruthLog
 from simulated_devices.wire import Port, PortWire
 from simulated_devices.world import SLICE_PS, World, WorldParameters
+
+if TYPE_CHECKING:
+    from simulated_devices.visa import SimulatedVisaLibrary
 
 __all__ = ["InstrumentSeat", "SimulatedLab"]
 
@@ -80,7 +83,7 @@ class SimulatedLab:
             for port, companion in instrument.companion_ports.items():
                 companion.guard = self._stepping
                 self._ports[seat.address.at_port(port).canonical] = companion
-        self._library: Any = None
+        self._library: SimulatedVisaLibrary | None = None
         self._started_s = time.monotonic()
         self._given_up_s = 0.0
         self._closing = threading.Event()
@@ -122,12 +125,18 @@ class SimulatedLab:
             return PortWire(port, address.text)
         # pyvisa takes 0.2 s to import, so only a bench with VISA instruments pays for it.
         from labctl.transport.visa import VisaWire  # noqa: PLC0415
-        from simulated_devices.visa import new_library  # noqa: PLC0415
+
+        library = self.visa_library()
+        library.add(address.target, port)
+        return VisaWire(address.target, options, library)
+
+    def visa_library(self) -> SimulatedVisaLibrary:
+        """Return the VISA library of this laboratory, for pyvisa.ResourceManager too."""
+        from simulated_devices.visa import new_library  # noqa: PLC0415  as above
 
         if self._library is None:
             self._library = new_library()
-        self._library.add(address.target, port)
-        return VisaWire(address.target, options, self._library)
+        return self._library
 
     @property
     def is_stepped(self) -> bool:

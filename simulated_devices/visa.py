@@ -36,7 +36,7 @@ class _PortSession(Session):  # type: ignore[misc]  # pyvisa-sim ships no types
         self.session_type = (parsed.interface_type_const, parsed.resource_class)
         self.port = port
         self._is_serial = parsed.interface_type_const == constants.InterfaceType.asrl
-        self._pending = b""
+        self._pending = bytearray()
         self._pending_ends = False
 
     def after_parsing(self) -> None:
@@ -60,15 +60,25 @@ class _PortSession(Session):  # type: ignore[misc]  # pyvisa-sim ships no types
                 _CHUNK, max(0.0, deadline - time.monotonic())
             )
             if not data:
+                # viRead hands out what it got together with the error: it is gone.
+                self._pending.clear()
                 return b"", _Status.error_timeout
             self._pending += data
             self._pending_ends = is_end and not self._is_serial
 
     def clear(self) -> constants.StatusCode:
         """Forget what was sent and not read (viClear, viFlush)."""
-        self._pending, self._pending_ends = b"", False
+        self._pending.clear()
+        self._pending_ends = False
         self.port.discard()
         return _Status.success
+
+    def get_attribute(self, attribute: Any) -> tuple[Any, constants.StatusCode]:
+        """Return the value of a VISA attribute (viGetAttribute)."""
+        if attribute == constants.VI_ATTR_ASRL_AVAIL_NUM:
+            return len(self._pending) + self.port.waiting, _Status.success
+        found: tuple[Any, constants.StatusCode] = super().get_attribute(attribute)
+        return found
 
     def _take(
         self, count: int, character: bytes | None
@@ -83,7 +93,8 @@ class _PortSession(Session):  # type: ignore[misc]  # pyvisa-sim ships no types
             status, size = _Status.success_max_count_read, count
         else:
             return None
-        data, self._pending = self._pending[:size], self._pending[size:]
+        data = bytes(self._pending[:size])
+        del self._pending[:size]
         if not self._pending:
             self._pending_ends = False
         return data, status
@@ -130,7 +141,7 @@ class SimulatedVisaLibrary(SimVisaLibrary):  # type: ignore[misc]  # pyvisa-sim 
         except rname.InvalidResourceName:
             raise errors.VisaIOError(_Status.error_invalid_resource_name) from None
         port = self.ports.get(str(parsed))
-        if port is None:
+        if port is None or port.is_unplugged:
             raise errors.VisaIOError(_Status.error_resource_not_found)
         return self._register(_PortSession(session, resource_name, parsed, port)), _Status.success
 
@@ -141,7 +152,10 @@ class SimulatedVisaLibrary(SimVisaLibrary):  # type: ignore[misc]  # pyvisa-sim 
 
     def read(self, session: int, count: int) -> tuple[bytes, constants.StatusCode]:
         """Read from an instrument (viRead)."""
-        data, status = self._use(session).read(count)
+        try:
+            data, status = self._use(session).read(count)
+        except LinkError as error:
+            raise errors.VisaIOError(_Status.error_connection_lost) from error
         if status < 0:
             raise errors.VisaIOError(status)
         return data, status

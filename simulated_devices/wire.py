@@ -72,10 +72,22 @@ class Port:
                 return message[:max_bytes], False
             return message, True
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that were sent and not read."""
+        with self._changed:
+            return sum(len(data) for data in self._output)
+
+    @property
+    def is_unplugged(self) -> bool:
+        """True between `unplug` and `plug`."""
+        return self._is_unplugged
+
     def discard(self) -> None:
         """Forget what was sent and not read."""
         with self._changed:
             self._output.clear()
+            self._changed.notify_all()
 
     def settle(self) -> None:
         """Wait until the host has read everything and asks for more.

@@ -67,11 +67,13 @@ def test_a_waiting_consumer_is_woken_by_an_event() -> None:
 
 def test_events_of_many_threads_all_arrive_each_thread_in_its_order() -> None:
     bus = Bus()
+
+    def publish(t: int) -> None:
+        for n in range(5000):
+            bus.publish((t, n))
+
     with bus.subscribe(capacity=40_000) as subscription:
-        threads = [
-            threading.Thread(target=lambda t=t: [bus.publish((t, n)) for n in range(5000)])
-            for t in range(4)
-        ]
+        threads = [threading.Thread(target=publish, args=(t,)) for t in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:

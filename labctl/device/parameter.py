@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from labctl.device.request import Request
 from labctl.errors import LimitError, nearest
@@ -69,8 +69,11 @@ class Setting(Generic[T]):
     Attributes:
         unit: symbol of the unit; the suffix of the setting's name must say the same.
         limits: lowest and highest value that the instrument's manual allows.
+        is_array: True for a tuple of numbers, one per channel; the limits hold for each.
         choices: allowed values where they are a list.
         guard: called before a value is sent; refuses it by raising InterlockError.
+        apply: brings the value about where one request is not enough, such as a ramp; without
+            it `set_request` is performed.
         confirm: called after a value was sent; raises when the instrument did not follow.
         is_emission: True for the switch that lets light or bias out: setting it to True needs
             an explicit act of the operator everywhere.
@@ -85,8 +88,10 @@ class Setting(Generic[T]):
         *,
         unit: str = "",
         limits: Limits | None = None,
+        is_array: bool = False,
         choices: tuple[T, ...] | None = None,
         guard: Guard | None = None,
+        apply: Guard | None = None,
         confirm: Guard | None = None,
         is_emission: bool = False,
         doc: str,
@@ -95,8 +100,10 @@ class Setting(Generic[T]):
         self.set_request = set_
         self.unit = unit
         self.limits = limits
+        self.is_array = is_array
         self.choices = choices
         self.guard = guard
+        self.apply = apply
         self.confirm = confirm
         self.is_emission = is_emission
         self.doc = doc
@@ -118,22 +125,28 @@ class Setting(Generic[T]):
         value = self.check(value, name=instance.name, limits=instance.limits.get(self.name))
         if self.guard is not None:
             self.guard(instance, value)
-        self.set_request(value).perform(instance.link)
+        if self.apply is not None:
+            self.apply(instance, value)
+        else:
+            self.set_request(value).perform(instance.link)
         if self.confirm is not None:
             self.confirm(instance, value)
         if instance.on_change is not None:
             instance.on_change(self.name, value, self.unit)
 
     def check(self, value: T, *, name: str, limits: Limits | None = None) -> T:
-        """Return `value` as it will be sent.
+        """Return `value` as it will be sent; a list of numbers becomes a tuple.
 
         `limits` narrows the driver's own.
 
         Raises:
             LimitError: wrong type, not a number, outside the limits or not among the choices.
         """
+        if self.is_array:
+            return self._check_array(value, name, limits or self.limits)
         if self.limits is not None:
-            return self._check_number(value, name, limits or self.limits)
+            self._check_number(value, f"{name}.{self.name}", name, limits or self.limits)
+            return value
         if self.choices is not None and value not in self.choices:
             allowed = ", ".join(str(choice) for choice in self.choices)
             hint = nearest(str(value), [str(choice) for choice in self.choices])
@@ -142,23 +155,37 @@ class Setting(Generic[T]):
             )
         return value
 
-    def _check_number(self, value: T, name: str, limits: Limits) -> T:
+    def _check_array(self, value: Any, name: str, limits: Limits | None) -> T:
+        if not isinstance(value, (list, tuple)) or not value:
+            raise LimitError(
+                f"{name}.{self.name} = {value!r} is not a list of numbers, one per channel",
+                device=name,
+            )
+        for channel, number in enumerate(value, 1):
+            self._check_number(
+                number,
+                f"{name}.{self.name} of channel {channel}",
+                name,
+                limits or (-math.inf, math.inf),
+            )
+        return cast("T", tuple(float(number) for number in value))
+
+    def _check_number(self, value: Any, what: str, name: str, limits: Limits) -> None:
         low, high = limits
         # bool is an int in Python, but "power_mw = true" is a slip.
         if not isinstance(value, (int, float)) or isinstance(value, bool) or math.isnan(value):
             raise LimitError(
-                f"{name}.{self.name} = {value!r} is not a number; allowed are "
+                f"{what} = {value!r} is not a number; allowed are "
                 f"{low:g} to {format_quantity(float(high), self.unit)}",
                 device=name,
             )
         if not low <= value <= high:
             where = "" if limits == self.limits else f" (narrowed by [instruments.{name}.limits])"
             raise LimitError(
-                f"{name}.{self.name} = {format_quantity(value, self.unit)} is outside "
+                f"{what} = {format_quantity(value, self.unit)} is outside "
                 f"{low:g} to {format_quantity(float(high), self.unit)}{where}",
                 device=name,
             )
-        return value
 
 
 def parse_text(setting: Setting[Any], text: str, *, name: str) -> Any:
@@ -167,6 +194,14 @@ def parse_text(setting: Setting[Any], text: str, *, name: str) -> Any:
     Raises:
         LimitError: the text is not a value of the setting's type.
     """
+    if setting.is_array:
+        try:
+            return tuple(float(number) for number in text.strip(" []()").split(","))
+        except ValueError:
+            raise LimitError(
+                f'{name}.{setting.name} = "{text}" is not a list of numbers such as 10,10,12.5',
+                device=name,
+            ) from None
     if setting.is_number:
         try:
             return int(text) if text.lstrip("+-").isdigit() else float(text)

@@ -20,12 +20,17 @@ class Request(Generic[T]):
 
     Attributes:
         command: bytes to send, without terminator.
-        parse: turns the reply line into a value; raises ValueError for what the manual does
-            not allow. None for a command that the instrument does not answer.
+        parse: turns the reply into a value; raises ValueError for what the manual does not
+            allow. None for a command that the instrument does not answer.
+        receive: takes the reply from the link, in one transaction with the command, where it
+            is not a line: a binary message, or the answer to a query that must follow. It may
+            read and exchange, never wait; it raises ValueError for what the manual does not
+            allow.
     """
 
     command: bytes
     parse: Callable[[bytes], T] | None
+    receive: Callable[[Link], bytes] | None = None
 
     def decode(self, reply: bytes) -> T:
         """Return the value of `reply`.
@@ -45,7 +50,7 @@ class Request(Generic[T]):
         if self.parse is None:
             link.write(self.command)
             return None  # type: ignore[return-value]  # a request without reply is Request[None]
-        reply = link.query(self.command)
+        reply = link.query(self.command) if self.receive is None else self._exchange(link)
         try:
             return self.parse(reply)
         except ValueError as error:
@@ -53,3 +58,18 @@ class Request(Generic[T]):
             raise ProtocolError(
                 f"{self.command!r} was answered {reply!r}: {error}", address=link.address
             ) from error
+
+    def _exchange(self, link: Link) -> bytes:
+        assert self.receive is not None  # noqa: S101  perform has looked
+        with link.transaction():
+            link.write(self.command)
+            try:
+                return self.receive(link)
+            except ValueError as error:
+                link.suspect()
+                raise ProtocolError(
+                    f"the answer to {self.command!r} is not one: {error}", address=link.address
+                ) from error
+            except BaseException:
+                link.suspect()
+                raise

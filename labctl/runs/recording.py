@@ -96,6 +96,8 @@ def _tagger(lab: Lab, name: str) -> TaggerHeader:
 
 def record_events(recorder: Recorder, events: Subscription) -> None:
     """Write the waiting events of the bus into the run file."""
+    if not events.is_waiting:
+        return
     for event in events.drain():
         if isinstance(event, ParameterChanged):
             recorder.parameter(event.instrument, event.setting, plain(event.value), event.unit)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from labctl.runs.light import light_up, lights_of, lights_out
 from labctl.runs.plan import Experiment, Plan, Point, Progress, Retaken, Step, Warned
 from labctl.runs.recording import new_recording, plain, record_events
 from labctl.runs.status import RunOutcome, RunState, RunStatus
+from labctl.runs.telling import StatusTeller
 from labctl.storage import Acknowledgement, Recorder
 from labctl.tags import TagBlock
 
@@ -52,7 +51,7 @@ class Run:
         self._parameters = parameters
         self._folder = folder
         self._arm = arm
-        self._status = RunStatus(RunState.RUNNING, experiment.name)
+        self._teller = StatusTeller(lab.bus, RunStatus(RunState.RUNNING, experiment.name))
         self._lock = threading.Lock()
         self._abort_reason: str | None = None
         self._may_run = threading.Event()
@@ -63,13 +62,14 @@ class Run:
         self._lit: list[Laser] = []
         self._error: BaseException | None = None
         self._outcome: RunOutcome | None = None
-        self._started_s = time.monotonic()
+        self._repeated = 0
+        self._total = 0
         self._thread = threading.Thread(target=self._main, name=f"run {experiment.name}")
 
     @property
     def status(self) -> RunStatus:
         """A snapshot of where the run is."""
-        return self._status
+        return self._teller.status
 
     def start(self) -> None:
         """Begin, in the run's own thread."""
@@ -85,7 +85,7 @@ class Run:
     def pause(self) -> None:
         """Hold the plan before its next step; a dwell under way will be taken again."""
         with self._lock:
-            if self._abort_reason is None and self._status.state is RunState.RUNNING:
+            if self._abort_reason is None and self.status.state is RunState.RUNNING:
                 self._may_run.clear()
                 self._lab.bench.interruptions += 1
 
@@ -139,7 +139,7 @@ class Run:
                 tuple(self._points),
                 tuple(self._warnings),
             )
-        self._publish(replace(self._status, state=status, text=reason, eta_s=0.0))
+        self._teller.tell(state=status, text=reason, eta_s=0.0)
 
     def _begin(self, stack: contextlib.ExitStack) -> tuple[Recorder, str]:
         planned = self._experiment.points(self._parameters)
@@ -152,7 +152,8 @@ class Run:
             on_ack=self._acknowledged,
         )
         stack.callback(recorder.close)
-        self._publish(replace(self._status, uid=uid, path=recorder.path, points_total=planned))
+        self._total = planned
+        self._teller.tell(uid=uid, path=recorder.path, points_total=planned)
         return recorder, uid
 
     def _work(self, recorder: Recorder) -> Any:
@@ -189,10 +190,10 @@ class Run:
 
     def _obey(self, plan: Plan[Any]) -> None:
         if not self._may_run.is_set():
-            self._publish(replace(self._status, state=RunState.PAUSED))
+            self._teller.tell(state=RunState.PAUSED)
             while not self._may_run.wait(_PAUSE_POLL_S):
                 pass
-            self._publish(replace(self._status, state=RunState.RUNNING))
+            self._teller.tell(state=RunState.RUNNING)
         if self._abort_reason is not None:
             plan.close()
             raise _AbortedError
@@ -201,26 +202,19 @@ class Run:
         if isinstance(step, Point):
             recorder.point(step.number, step.total, step.values)
             self._points.append(step.values)
-            self._publish(replace(self._status, points_done=step.number, points_total=step.total))
+            self._total = step.total
+            self._teller.note(points_done=step.number, points_total=step.total)
+        elif isinstance(step, Progress):
+            live = {"live": step.live} if step.live else {}
+            self._teller.note(fraction=step.fraction, text=step.text, **live)
         elif isinstance(step, Retaken):
             recorder.event("warning", "run", step.reason)
-            self._publish(replace(self._status, repeated=self._status.repeated + 1))
+            self._repeated += 1
+            self._teller.note(repeated=self._repeated)
         elif isinstance(step, Warned):
             recorder.event("warning", "run", step.text)
             self._warnings.append(step.text)
             self._lab.bus.publish(Message(source="run", text=step.text))
-        elif isinstance(step, Progress):
-            fraction = max(step.fraction, self._status.fraction)
-            live = step.live or self._status.live
-            eta_s = self._eta_s(fraction)
-            self._publish(
-                replace(self._status, fraction=fraction, eta_s=eta_s, text=step.text, live=live)
-            )
-
-    def _eta_s(self, fraction: float) -> float | None:
-        if fraction <= 0:
-            return None
-        return (time.monotonic() - self._started_s) * (1 - fraction) / fraction
 
     def _leave(
         self, status: RunState, reason: str, cause: BaseException | None
@@ -257,18 +251,14 @@ class Run:
             status.value,  # type: ignore[arg-type]  # the words are the same
             reason,
             None if result is None else result.to_dict(),
-            planned=self._status.points_total,
-            taken=self._status.points_done,
-            repeated=self._status.repeated,
+            planned=self._total,
+            taken=len(self._points),
+            repeated=self._repeated,
         )
 
     def _acknowledged(self, acknowledgement: Acknowledgement) -> None:
-        safe = dict(acknowledgement.safe_until_ps)
-        self._publish(replace(self._status, safe_until_ps=safe))
-
-    def _publish(self, status: RunStatus) -> None:
-        self._status = status
-        self._lab.bus.publish(status)
+        # In the recorder's thread: the run thread tells it with its next snapshot.
+        self._teller.safe_until_ps = acknowledgement.safe_until_ps
 
 
 def _reason(error: BaseException) -> str:

@@ -118,7 +118,7 @@ CHUNK_ROWS: Final = 256 * 1024
 MAX_APPEND_TAGS: Final = CHUNK_ROWS
 #: What a reader accepts: escapes double the rows, and tags of one time are never parted.
 MAX_APPEND_ROWS: Final = 4 * 1024 * 1024
-#: A shorter append stays in the tail: 80 bytes per 1024 rows are 0.08 bytes per tag.
+#: A shorter append stays in the tail: 84 bytes per 1024 rows are 0.08 bytes per tag.
 TAIL_ROWS: Final = 1024
 #: Channel numbers of a u1 dataset end at 254, because 255 is the escape.
 _MAX_U1_CHANNELS: Final = 254

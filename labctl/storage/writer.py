@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -56,12 +57,17 @@ class RunWriter:
         if len(set(names)) < len(names):
             raise ValueError(f"taggers {names} do not have names of their own")
         entries = header_entries(header)
-        with _translated(path, "could not be created"):
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFileError(f"{path} could not be created: {error}") from error
         self._lock = WriterLock(path)
         try:
             with _translated(path, "could not be created"):
                 self._create(header, entries, taggers)
+        except FileExistsError as error:
+            self._lock.release()
+            raise RunFileError(f"{path} exists; a run is never overwritten") from error
         except BaseException:
             self._lock.release()
             raise
@@ -197,8 +203,14 @@ def _translated(path: Path, what_happened: str) -> Iterator[None]:
     """Turn the errors of HDF5 and the system into RunFileError, the operator's cause first."""
     try:
         yield
-    except FileExistsError as error:
-        raise RunFileError(f"{path} exists; a run is never overwritten") from error
+    except FileExistsError:
+        raise
     except (OSError, RuntimeError, ValueError) as error:
         # HDF5 reports a full disk as RuntimeError as well as OSError.
-        raise RunFileError(f"{path} {what_happened}: {error}") from error
+        raise RunFileError(f"{path} {what_happened}: {_cause(error)}") from error
+
+
+def _cause(error: Exception) -> str:
+    """Return the system's own words if HDF5 wrapped them in addresses and offsets."""
+    found = re.search(r"error message = '([^']+)'", str(error))
+    return found[1] if found else str(error)

@@ -166,7 +166,7 @@ class WriterThread:
         safe = self._writer.acknowledged
         until = ", ".join(f"{name} to {ps} ps" for name, ps in safe.safe_until_ps.items())
         fault = RunFileError(
-            f"the recorder stopped: {error}",
+            f"the recorder stopped: {error}.",
             hint=f"All up to acknowledgement {safe.number} is intact ({until or 'no tags'}).",
         )
         fault.__cause__ = error

@@ -17,7 +17,15 @@ FORMS = (
     "or a VISA resource such as ASRL/dev/ttyUSB0::INSTR"
 )
 
-_VISA = re.compile(r"^(ASRL|GPIB|TCPIP|USB|VXI|PXI|PRLGX)", re.IGNORECASE)
+_VISA = re.compile(
+    r"^(ASRL\S+|(GPIB|TCPIP|USB|VXI|PXI|PRLGX-(ASRL|TCPIP))\d*::\S+)$", re.IGNORECASE
+)
+_ASRL = re.compile(r"ASRL(?P<port>.*?)(::INSTR)?", re.IGNORECASE)
+_WINDOWS_PORT = re.compile(r"COM\d+", re.IGNORECASE)
+_CLASSES = {"INSTR", "SOCKET", "INTFC", "RAW", "BACKPLANE", "MEMACC", "SERVANT"}
+#: Parts of a resource name that may be left out before its class: how many parts the full
+#: form has, and what stands for the missing one (VPP-4.3, section 4.3.1).
+_DEFAULT_PART = {"TCPIP": (2, "INST0"), "USB": (4, "0")}
 _TCP = re.compile(r"^tcp://(?P<host>[^:/\s]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})/?$")
 _MAX_PORT = 65_535
 
@@ -37,11 +45,10 @@ class Address:
         if self.kind == "tcp":
             return f"tcp://{self.target.lower()}:{self.port}"
         if self.kind == "serial":
-            return f"serial://{self.target}"
-        interface = re.fullmatch(r"ASRL(?P<port>.*?)(::INSTR)?", self.target, re.IGNORECASE)
-        if interface:
-            return f"serial://{interface['port']}"
-        return self.target.upper()
+            return _canonical_serial(self.target)
+        if serial := _ASRL.fullmatch(self.target):
+            return _canonical_serial(serial["port"])
+        return _canonical_visa(self.target)
 
     def at_port(self, port: int) -> Address:
         """Return the same host at another TCP port.
@@ -51,7 +58,8 @@ class Address:
         """
         if self.kind != "tcp":
             raise ConfigError(f'address "{self.text}" must be tcp://HOST:PORT for this driver')
-        return Address(f"tcp://{self.target}:{port}", "tcp", self.target, port)
+        host = f"[{self.target}]" if ":" in self.target else self.target
+        return Address(f"tcp://{host}:{port}", "tcp", self.target, port)
 
 
 def parse_address(text: str) -> Address:
@@ -70,3 +78,26 @@ def parse_address(text: str) -> Address:
     if _VISA.match(text):
         return Address(text, "visa", text)
     raise ConfigError(f'address "{text}" has no known form; write {FORMS}')
+
+
+def _canonical_serial(port: str) -> str:
+    # Device files have case, the ports of Windows have none.
+    return f"serial://{port.upper() if _WINDOWS_PORT.fullmatch(port) else port}"
+
+
+def _canonical_visa(name: str) -> str:
+    """Return the resource name with the parts that may be left out."""
+    board, *parts = name.upper().split("::")
+    interface = board.rstrip("0123456789")
+    if board == interface:
+        board += "0"
+    if parts[-1] not in _CLASSES:
+        parts.append("INSTR")
+    match interface, parts:
+        case "TCPIP", [host, port, "SOCKET"] if port.isdecimal():
+            return f"tcp://{host.lower()}:{int(port)}"
+        case _, [*given, "INSTR"] if interface in _DEFAULT_PART:
+            full, part = _DEFAULT_PART[interface]
+            if len(given) < full:
+                parts.insert(-1, part)
+    return "::".join([board, *parts])

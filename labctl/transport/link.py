@@ -82,6 +82,7 @@ class Link:
     def read_line(self) -> bytes:
         """Return the next line without its terminator."""
         with self._lock:
+            self._refuse_closed()
             try:
                 reply = self._wire.read_until(self._read_end, self._timeout_s)
             except BaseException:
@@ -93,6 +94,7 @@ class Link:
         """Return exactly `count` bytes."""
         received = bytearray()
         with self._lock:
+            self._refuse_closed()
             try:
                 while len(received) < count:
                     received += self._wire.read(count - len(received), self._timeout_s)
@@ -109,6 +111,7 @@ class Link:
         Raises:
             ReplyTimeoutError: nothing arrived within `timeout_s`.
         """
+        self._refuse_closed()
         return self._wire.read(max_bytes, timeout_s)
 
     def read_block(self) -> bytes:
@@ -188,8 +191,7 @@ class Link:
         self._is_suspect = True
 
     def _begin(self) -> None:
-        if self._is_closed:
-            self._refuse_closed()
+        self._refuse_closed()
         if self._is_suspect:
             self._wire.discard_input()
             self._is_suspect = False

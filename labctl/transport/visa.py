@@ -14,7 +14,8 @@ import pyvisa
 from pyvisa import constants, errors
 from pyvisa.resources import MessageBasedResource, SerialInstrument
 
-from labctl.errors import LinkError, ReplyTimeoutError
+from labctl.errors import LinkError, ProtocolError, ReplyTimeoutError
+from labctl.transport.link import MAX_LINE_BYTES
 from labctl.transport.wire import WireOptions
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["VisaWire"]
 
 _CHUNK = 20 * 1024
+#: Input is taken to be empty when nothing arrived for this long.
+_QUIET_S = 0.02
 _QUIET = (
     constants.StatusCode.success_device_not_present,
     constants.StatusCode.success_max_count_read,
@@ -61,40 +64,50 @@ class VisaWire:
             raise self._translate(error, self._options.timeout_s) from error
 
     def read(self, max_bytes: int, timeout_s: float) -> bytes:
-        """Return 1 to `max_bytes` bytes; VISA returns them once a message or that many are in."""
-        self._set_timeout(timeout_s)
+        """Return 1 to `max_bytes` bytes; on all but serial wires, once a message is complete."""
         try:
-            data, _ = self._library.read(self._session, max_bytes)
+            self._set_timeout(timeout_s)
+            if not self._is_serial:
+                data, _ = self._library.read(self._session, max_bytes)
+                return bytes(data)
+            # A serial read that times out before its count or its terminator throws away
+            # what it got (VISA returns either bytes or an error), so it asks for no more
+            # than what is there.
+            data, _ = self._library.read(self._session, 1)
+            waiting = min(self._resource.bytes_in_buffer, max_bytes - 1)
+            more, _ = self._library.read(self._session, waiting) if waiting else (b"", 0)
         except (errors.Error, OSError) as error:
             raise self._translate(error, timeout_s) from error
-        return bytes(data)
+        return bytes(data + more)
 
     def read_until(self, terminator: bytes, timeout_s: float) -> bytes:
         """Return the bytes up to and including `terminator`."""
-        if timeout_s != self._timeout_s:
-            self._set_timeout(timeout_s)
         received = b""
         try:
+            self._set_timeout(timeout_s)
             # The resource ends a read at the terminator's last byte, so one read is one line
             # unless that byte occurs inside it.
             while not received.endswith(terminator):
                 data, _ = self._library.read(self._session, _CHUNK)
                 received += data
+                if len(received) > MAX_LINE_BYTES:
+                    raise ProtocolError(
+                        f"no end of line within {MAX_LINE_BYTES} bytes", address=self.address
+                    )
         except (errors.Error, OSError) as error:
             raise self._translate(error, timeout_s) from error
         return received
 
     def discard_input(self) -> None:
         """Read until nothing more waits."""
-        self._set_timeout(0.02)
         try:
+            self._set_timeout(_QUIET_S)
             while True:
                 self._library.read(self._session, _CHUNK)
-        except errors.VisaIOError as error:
-            if error.error_code != constants.StatusCode.error_timeout:
-                raise self._translate(error, 0.02) from error
-        except OSError as error:
-            raise self._translate(error, 0.02) from error
+        except (errors.Error, OSError) as error:
+            translated = self._translate(error, _QUIET_S)
+            if not isinstance(translated, ReplyTimeoutError):
+                raise translated from error
 
     def reopen(self) -> None:
         """Close and open the resource again."""
@@ -123,6 +136,7 @@ class VisaWire:
                 f"{self._resource_name} carries no messages", address=self._resource_name
             )
         resource.read_termination = options.read_termination.decode("latin-1")
+        self._is_serial = isinstance(resource, SerialInstrument)
         if isinstance(resource, SerialInstrument):
             resource.baud_rate = options.baud_rate
             resource.end_input = constants.SerialTermination.termination_char
@@ -130,11 +144,14 @@ class VisaWire:
         self._session = resource.session
         self._resource: Any = resource
         self._stack.enter_context(resource.ignore_warning(*_QUIET))
+        self._timeout_s = -1.0
         self._set_timeout(options.timeout_s)
 
     def _set_timeout(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        self._resource.timeout = max(1, round(timeout_s * 1000))
+        # pyvisa-py configures a serial port anew with each timeout that is set.
+        if timeout_s != self._timeout_s:
+            self._resource.timeout = max(1, round(timeout_s * 1000))
+            self._timeout_s = timeout_s
 
     def _resources_here(self) -> str:
         try:

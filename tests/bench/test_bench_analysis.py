@@ -93,7 +93,7 @@ def measure(benchmark: BenchmarkFixture, name: str, tags: Tags, count: Callable[
     size = tags[0].size / 1e6
     text = f"{size / count_s:.0f} Mtag/s, {read_s / count_s:.3f} of the read {size / read_s:.0f}"
     benchmark.extra_info["rate"] = text
-    print(f"\n{name}: {text}")  # noqa: T201 - a benchmark reports on the terminal
+    print(f"\n{name}: {text}")
 
 
 def streamed(tags: Tags, make: Callable[[], Any]) -> Callable[[], Any]:

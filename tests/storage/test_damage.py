@@ -72,7 +72,7 @@ def test_a_flipped_bit_is_reported_with_its_append(
 
 
 def test_a_flipped_bit_in_a_commit_row_costs_that_append(path: Path) -> None:
-    row_bytes = 80
+    row_bytes = 84
     flip_bit(path, "entry/tags/tdc/index", row_bytes + 30)
     with open_run(path) as run:
         with pytest.raises(RunFileError, match="append 1 of tdc: its index row fails its check"):
@@ -95,7 +95,7 @@ def test_a_damaged_point_leaves_the_tags_readable(path: Path) -> None:
 def test_a_truncated_file_is_told(path: Path, kept: float) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
-    with pytest.raises(RunFileError, match="does not begin|truncated|not intact"):
+    with pytest.raises(RunFileError, match=r"does not begin|truncated|not intact"):
         open_run(path)
 
 

@@ -117,7 +117,7 @@ def _bad_json(file: h5py.File) -> None:
         (_external_storage, "keeps its data in other files"),
         (_virtual, "keeps its data in other files"),
         (_objects, "objects of variable length"),
-        (_absurd_index, "claims 80000000000000 bytes"),
+        (_absurd_index, "claims 84000000000000 bytes"),
         (_absurd_scalar, "not a text or number"),
         (_wrong_type, "not a column of uint32"),
         (_missing_group, "has no events"),
