@@ -49,8 +49,10 @@ class LabError(Exception):
     def __str__(self) -> str:
         prefix = f"{self.device}: " if self.device and self.device not in self.message else ""
         place = f" [{self.address}]" if self.address and self.address not in self.message else ""
-        advice = f" {self.hint}" if self.hint else ""
-        return f"{prefix}{self.message}{place}{advice}"
+        said = f"{prefix}{self.message}{place}"
+        if not self.hint:
+            return said
+        return f"{said} {self.hint}" if said.endswith((".", "?", "!")) else f"{said}. {self.hint}"
 
 
 class ConfigError(LabError):

@@ -6,6 +6,9 @@ The YAML stays valid for stock pyvisa-sim (`@sim`), which ignores the keys we ad
   of the instrument's model, which may refuse with ValueError (answered by the setter's `e`).
 - `dialogues[].call: method`: the command calls that method of the model; the text it
   returns is the reply, None means the dialogue's own `r`.
+- `error.error_queue[].range_error: text`: what the SCPI error queue gets for a value that the
+  file's limits or the model refuse, where the setter has no `e`. (Stock pyvisa-sim cannot tell
+  a refused value from an unknown command: it queues `command_error` for both.)
 
 All private names of pyvisa-sim are used in this module and nowhere else; that is why
 pyproject.toml pins its minor version.
@@ -44,6 +47,8 @@ class _BoundProperty(Property):  # type: ignore[misc]  # pyvisa-sim ships no typ
     def __init__(self, name: str, default: str, specs: dict[str, str], model: object) -> None:
         self._model = model
         self._attribute = specs["bind"]
+        #: True when the last value was refused, until `DialogueDevice` has dealt with it.
+        self.has_refused = False
         super().__init__(name, default, specs)
 
     def init_value(self, string_value: str) -> None:
@@ -56,7 +61,11 @@ class _BoundProperty(Property):  # type: ignore[misc]  # pyvisa-sim ships no typ
 
     def set_value(self, string_value: str) -> None:
         """Give the model the value; ValueError when the file's limits or the model refuse."""
-        setattr(self._model, self._attribute, self.validate_value(string_value))
+        try:
+            setattr(self._model, self._attribute, self.validate_value(string_value))
+        except ValueError:
+            self.has_refused = True
+            raise
 
 
 class DialogueDevice(Device):  # type: ignore[misc]  # pyvisa-sim ships no types
@@ -100,6 +109,14 @@ class DialogueDevice(Device):  # type: ignore[misc]  # pyvisa-sim ships no types
         if response is None:
             response = self._match(command)
         if response is None:
-            response = self.error_response("command_error")
+            response = self.error_response(self._error_kind())
         if response is not NoResponse and response is not None:
             self._send(bytes(response) + self._response_eom)
+
+    def _error_kind(self) -> str:
+        """Return why the present command found no response."""
+        bound = [p for p in self._properties.values() if isinstance(p, _BoundProperty)]
+        has_refused = any(prop.has_refused for prop in bound)
+        for prop in bound:
+            prop.has_refused = False
+        return "range_error" if has_refused and self._error_queues else "command_error"

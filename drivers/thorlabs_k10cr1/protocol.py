@@ -110,9 +110,7 @@ def _of_channel(layout: str, body: bytes) -> Any:
 
 
 def _info(body: bytes) -> HardwareInfo:
-    serial, model, _, minor, interim, major, _, _, _, _, channels = _fields(
-        "<I8sH4B60sHHH", body
-    )
+    serial, model, _, minor, interim, major, _, _, _, _, channels = _fields("<I8sH4B60sHHH", body)
     name = model.rstrip(b"\0 ").decode("ascii")
     if not name.startswith("K10CR"):
         raise ValueError(f'expected a K10CR1, this is a "{name}" with {channels} channels')

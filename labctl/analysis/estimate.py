@@ -20,7 +20,7 @@ class Estimate:
         value: the best estimate; nan where the data do not determine it.
         sigma: standard uncertainty in the same unit, never negative; inf where the data give
             no bound, nan where the value is nan.
-        unit: suffix of design.md section 8 such as "hz"; empty for counts and ratios.
+        unit: unit suffix such as "hz" (labctl.units); empty for counts and ratios.
     """
 
     value: float

@@ -13,7 +13,7 @@ from labctl.tags.block import TagFlags
 
 __all__ = ["CoincidenceMatrix", "Convention", "Correlation", "PairCounts", "Rates"]
 
-#: How pairs are counted; timetags.md, "Counting conventions".
+#: How pairs are counted; the conventions are defined in `count_pairs`.
 Convention: TypeAlias = Literal["all_pairs", "any_partner", "greedy_one_to_one"]
 
 

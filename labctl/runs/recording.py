@@ -12,6 +12,7 @@ from typing import Any
 import platformdirs
 
 from labctl.bus import Alarm, Message, ParameterChanged, Subscription
+from labctl.errors import RunFileError
 from labctl.lab import Lab
 from labctl.storage import Recorder, RunHeader, TaggerHeader, new_uid, run_path
 
@@ -58,7 +59,13 @@ def new_recording(
     )
     taggers = [_tagger(lab, name) for name in lab.bench.pumps]
     path = run_path(folder, experiment, uid, start)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFileError(
+            f"the data folder {path.parent} cannot be made ({error.strerror})",
+            hint="Name another with --out, or [data] folder in the configuration.",
+        ) from error
     return Recorder(path, header, taggers, **recorder_options), uid
 
 

@@ -122,9 +122,8 @@ class Run:
                     reason, cause = _reason(error), error
                 status, reason, cause = self._leave(status, reason, cause)
                 self._end(recorder, status, reason, result)
-        except LabError as error:
-            # The run file could not be made, or not be finished.
-            status, reason, cause = RunState.FAILED, str(error), cause or error
+        except Exception as error:  # noqa: BLE001  the run file could not be made or finished
+            status, reason, cause = RunState.FAILED, _reason(error), cause or error
             self._lab.make_safe()
         if cause is not None:
             self._error = cause if isinstance(cause, LabError) and not path else _failed(cause, uid)

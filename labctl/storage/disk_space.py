@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from labctl.errors import RunFileError
 
-__all__ = ["free_space_fault"]
+__all__ = ["free_space_fault", "probe_space"]
 
 _MB = 1_000_000
+#: More than an empty run file takes, its configuration aside.
+_PROBE_BYTES = 256 * 1024
 
 
 def free_space_fault(path: Path, min_free_bytes: int) -> RunFileError | None:
@@ -23,3 +27,18 @@ def free_space_fault(path: Path, min_free_bytes: int) -> RunFileError | None:
         f"{min_free_bytes / _MB:.0f} MB needed to record tags",
         hint="Free some space, or give [data] folder another disk.",
     )
+
+
+def probe_space(folder: Path) -> None:
+    """Write a small temporary file to the disk.
+
+    A process in which HDF5 could not write the beginning of a file may crash when it exits, so
+    a full disk, a quota or a missing permission has to show before HDF5 begins.
+
+    Raises:
+        OSError: the disk did not take it.
+    """
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        probe.write(bytes(_PROBE_BYTES))
+        probe.flush()
+        os.fsync(probe.fileno())

@@ -22,7 +22,7 @@ from labctl.storage.strangers import (
     scalar,
     translated,
 )
-from labctl.storage.superblock import is_marked_open
+from labctl.storage.superblock import ClosedView, is_marked_open
 from labctl.storage.tag_table import OnDamage, TagTable
 from labctl.storage.writer_lock import has_live_writer
 from labctl.tags.block import MAX_BLOCK_TAGS, TagBlock
@@ -55,9 +55,8 @@ class RunFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        swmr = is_marked_open(path)
         with translated(path):
-            self._file = h5py.File(path, "r", libver="latest", swmr=swmr)
+            self._file = _opened(path)
         try:
             with translated(path):
                 self._format_version = check_format(path, self._file)
@@ -223,3 +222,11 @@ class RunFile:
         first = tags.attrs.get("default")
         # HDF5 lists names alphabetically; the default is the recorder's first.
         return dict(sorted(tables.items(), key=lambda item: item[0] != first))
+
+
+def _opened(path: Path) -> h5py.File:
+    if not is_marked_open(path):
+        return h5py.File(path, "r")
+    if has_live_writer(path):
+        return h5py.File(path, "r", libver="latest", swmr=True)
+    return h5py.File(ClosedView(path), "r")

@@ -46,7 +46,7 @@ zeros fails its check: HDF5 may extend a dataset before it writes the row (a kil
 such rows at the end; they are not committed). Blocks that adjoin and have neither flags nor
 losses share an append; every other block is an append of its own.
 
-**Tail.** At low rates a row per second would outweigh the tags. An append of fewer than 1024 rows
+**Tail.** At low rates a row per second would outweigh the tags. An append of fewer than 4096 rows
 is therefore committed in `tail` first: the two slots are overwritten in turn, `revision` counting
 up through the whole run, until the append is complete and moves to `index`. So the last
 acknowledged state is never the one being overwritten. Use the slot with a good `check`,
@@ -118,8 +118,8 @@ CHUNK_ROWS: Final = 256 * 1024
 MAX_APPEND_TAGS: Final = CHUNK_ROWS
 #: What a reader accepts: escapes double the rows, and tags of one time are never parted.
 MAX_APPEND_ROWS: Final = 4 * 1024 * 1024
-#: A shorter append stays in the tail: 84 bytes per 1024 rows are 0.08 bytes per tag.
-TAIL_ROWS: Final = 1024
+#: A shorter append stays in the tail: 84 bytes per 2048 tags (with escapes) are 0.04 per tag.
+TAIL_ROWS: Final = 4096
 #: Channel numbers of a u1 dataset end at 254, because 255 is the escape.
 _MAX_U1_CHANNELS: Final = 254
 

@@ -1,8 +1,9 @@
-"""The first bytes of an HDF5 file, read before HDF5 does: complete? closed? still being written?
+"""The first bytes of an HDF5 file, read before HDF5 does: complete? closed? left behind?
 
 HDF5's SWMR mode takes every bad checksum for a write in progress and retries a hundred times,
-waiting twice as long each time: on a truncated file it does not come back. So only files whose
-writer did not close them are opened in that mode, and only when they are as long as they say.
+waiting twice as long each time: on a damaged file it does not come back. So that mode is for
+files with a live writer only. A file that its writer left behind is read through `ClosedView`,
+which shows it to HDF5 as closed (what h5clear does to the file itself) and leaves it untouched.
 
 Layout and checksum: HDF5 File Format Specification 3.0, section II.A, superblock version 3, with
 offsets of eight bytes as every HDF5 of today writes them.
@@ -10,16 +11,23 @@ offsets of eight bytes as every HDF5 of today writes them.
 
 from __future__ import annotations
 
+import io
+import os
 import struct
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from labctl.errors import RunFileError
 from labctl.storage.schema import HDF5_SIGNATURE
 
-__all__ = ["is_marked_open"]
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["ClosedView", "is_marked_open", "superblock_bytes"]
 
 _SUPERBLOCK: Final = struct.Struct("<8sBBBBQQQQI")
+_FLAGS: Final = 4
+_END_OF_FILE: Final = 7
 _VERSION: Final = 3
 #: File consistency flags: bit 0, open for writing; bit 2, open for SWMR writing.
 _OPEN_FLAGS: Final = 0b101
@@ -41,13 +49,71 @@ def is_marked_open(path: Path) -> bool:
             break
     else:
         raise RunFileError(f"{path} is damaged: its first {_SUPERBLOCK.size} bytes are not intact")
-    flags, end_of_file = _SUPERBLOCK.unpack(head)[4], _SUPERBLOCK.unpack(head)[7]
+    fields = _SUPERBLOCK.unpack(head)
+    flags, end_of_file = fields[_FLAGS], fields[_END_OF_FILE]
+    if flags & _OPEN_FLAGS:
+        # Its writer had no time to note the true end.
+        return True
     if size < end_of_file:
         raise RunFileError(
             f"{path} is truncated: {size} of {end_of_file} bytes are there",
             hint="Copy the file again.",
         )
-    return bool(flags & _OPEN_FLAGS)
+    return False
+
+
+def superblock_bytes(path: Path) -> bytes:
+    """Return the superblock as it is in the file."""
+    return _head(path)[0]
+
+
+class ClosedView(io.RawIOBase):
+    """A read-only file object: the file as it would be had its writer closed it."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("rb", buffering=0)
+        self._size = os.fstat(self._stream.fileno()).st_size
+        fields = list(_SUPERBLOCK.unpack(self._stream.read(_SUPERBLOCK.size)))
+        fields[_FLAGS] = 0
+        fields[_END_OF_FILE] = self._size
+        body = _SUPERBLOCK.pack(*fields)[:-4]
+        self._head = body + lookup3(body).to_bytes(4, "little")
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move, and return the new position."""
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = origin + offset
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill the buffer, with zeros behind the end of the file; return its length."""
+        view = memoryview(buffer).cast("B")
+        self._stream.seek(self._position)
+        filled = 0
+        while filled < len(view):
+            count = self._stream.readinto(view[filled:])
+            if not count:
+                view[filled:] = bytes(len(view) - filled)
+                break
+            filled += count
+        patch = self._head[self._position : self._position + len(view)]
+        view[: len(patch)] = patch
+        self._position += len(view)
+        return len(view)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+        super().close()
 
 
 def _head(path: Path) -> tuple[bytes, int]:

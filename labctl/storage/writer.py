@@ -14,10 +14,12 @@ import h5py
 import numpy as np
 
 from labctl.errors import RunFileError
+from labctl.storage.disk_space import probe_space
 from labctl.storage.durability import sync_data, sync_folder
 from labctl.storage.header import HeaderValue, RunHeader, TaggerHeader, header_entries
 from labctl.storage.record_stream import RecordStream
 from labctl.storage.schema import FORMAT, FORMAT_VERSION, STREAMS
+from labctl.storage.superblock import superblock_bytes
 from labctl.storage.tag_track import TagTrack
 from labctl.storage.writer_lock import WriterLock
 from labctl.tags.block import TagBlock
@@ -79,6 +81,7 @@ class RunWriter:
         entries: Mapping[str, HeaderValue],
         taggers: Sequence[TaggerHeader],
     ) -> None:
+        probe_space(self.path.parent)
         # Mode x: HDF5 creates with O_EXCL, so an existing run is never overwritten.
         # Without a chunk cache a write goes straight to its place in the file. With one, each
         # acknowledgement rewrote whole chunks: 1.3 MB at any rate, however low, against 15 kB.
@@ -107,6 +110,7 @@ class RunWriter:
             ]
             self._file.swmr_mode = True
             self._sync()
+            self._superblock_while_open = superblock_bytes(self.path)
             sync_folder(self.path.parent)
             sync_folder(self.path.parent.parent)
         except BaseException:
@@ -154,6 +158,12 @@ class RunWriter:
         try:
             with _translated(self.path, "could not be closed"):
                 self._file.close()
+        except RunFileError:
+            # HDF5 has called the file complete, with an end that was never written. Unmarked it
+            # would be refused as truncated; as left behind, all that was committed is readable.
+            with self.path.open("r+b") as stream:
+                stream.write(self._superblock_while_open)
+            raise
         finally:
             self._lock.release()
 

@@ -172,7 +172,7 @@ class WriterThread:
         fault.__cause__ = error
         self.fault = fault
         self._mailbox.close()
-        with suppress(RunFileError):
+        with suppress(RunFileError, OSError):
             self._writer.abandon()
         for item in self._mailbox.discard():
             if isinstance(item, threading.Event):

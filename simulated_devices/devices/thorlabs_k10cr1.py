@@ -5,18 +5,16 @@ mounts: qmi 0.54 (thorlabs/k10crx.py), pnpq 0.2.1 (waveplate_thorlabs_k10cr1.py)
 (Thorlabs/kinesis.py), thorlabs-apt-protocol 29.0.0. Where these differ it serves all of them.
 
 - 409 600 microsteps turn the mount by 3 degrees. Velocities travel in units of 1/7 329 109
-  degree/s, accelerations in 1/1502 degree/s^2.
-- Power-up profile: 10 degree/s and 10 degree/s^2, homing in reverse at the same velocity to a
-  switch, then 4 degrees forward to the zero: the values the maker's program sets (pnpq). The
-  slow second approach to the switch is left out.
+  degree/s, accelerations in 1/1502 degree/s^2 (pylablib's 53.68 and 204.94e-6 give these).
+- After power-up it moves at 10 degree/s and 10 degree/s^2, and homes at the same velocity, in
+  reverse to a switch, then 4 degrees forward to the zero: the values that the maker's program
+  sets (pnpq). The slow second approach to the switch and backlash are left out.
 - While it turns, both moving bits are set, whichever the direction (qmi).
 - MOVE_COMPLETED and MOVE_STOPPED carry 14 bytes of status, MOVE_HOMED none (pnpq).
-- Status updates (0x0481) come once a second after START_UPDATEMSGS (pnpq), and end when 50
-  of them were not acknowledged with 0x0492. The number is from memory of the protocol
-  document; clients acknowledge every second.
-- A disabled motor ignores moves. The bit mask of pnpq (channel 0 enabled) disables it too.
-- There are no end stops; the position wraps at 32 bits.
-- Messages it does not know are ignored, and so are bytes that are no message.
+- Status updates come once a second after START_UPDATEMSGS (pnpq), and end when 50 of them
+  were not acknowledged; that number is from memory of the protocol document.
+- A disabled motor ignores moves. pnpq disables it with the channel mask 0, others with 2.
+- The position wraps at 32 bits; there are no end stops. What it does not know it ignores.
 """
 
 from __future__ import annotations
@@ -24,8 +22,9 @@ from __future__ import annotations
 import struct
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -33,197 +32,246 @@ from labctl.errors import ConfigError, nearest
 from simulated_devices.instrument import Surroundings
 from simulated_devices.options import InstrumentOptions, checked_options
 from simulated_devices.wire import Port
-from simulated_devices.world import Arm, Slice
-from simulated_devices.world.motion import Motion, plan_move, plan_stop
+from simulated_devices.world import Slice
+from simulated_devices.world.rotation_mount import Arrival, RotationMount
+from simulated_devices.world.slices import PS_PER_S
 
-__all__ = ["K10cr1", "PlateOptions", "build"]
+__all__ = ["K10cr1", "MountOptions", "build"]
 
 _STEPS_PER_DEG = 409_600 / 3
-_VELOCITY_UNITS = 7_329_109.33
-_ACCELERATION_UNITS = 1_502.03
-_MOUNT, _HOST = 0x50, 0x01
-_HEADER = struct.Struct("<HHBB")
-_PS = 1e-12
-#: The switch is a magnet; it is felt over about this angle.
+_VELOCITY_UNITS = _STEPS_PER_DEG * 53.68
+_ACCELERATION_UNITS = _VELOCITY_UNITS * 204.94e-6
+_SWITCH_DEG = -4.0
+#: The zero switch is a magnet, felt over about this angle to either side.
 _SWITCH_WIDTH_DEG = 0.2
-_UPDATE_PERIOD_PS = 1_000_000_000_000
+
+_MOUNT, _HOST, _WITH_DATA = 0x50, 0x01, 0x80
+_HEADER = struct.Struct("<HHBB")
+_CHANNEL = b"\x01\x00"
+_IMMEDIATE = 1
+_UPDATE_PERIOD_PS = PS_PER_S
 _MAX_UNACKNOWLEDGED = 50
-_HOMED_MESSAGE, _COMPLETED_MESSAGE, _STOPPED_MESSAGE = 0x0444, 0x0464, 0x0466
-_REVERSE_LIMIT, _MOVING, _CONNECTED = 0x2, 0x30, 0x100
+
+_REVERSE_LIMIT, _MOVING_EITHER_WAY, _CONNECTED = 0x2, 0x30, 0x100
 _HOMING, _HOMED, _ENABLED = 0x200, 0x400, 0x8000_0000
+_ARRIVALS = {Arrival.COMPLETED: 0x0464, Arrival.STOPPED: 0x0466, Arrival.HOMED: 0x0444}
 
 
-class PlateOptions(InstrumentOptions):
+class MountOptions(InstrumentOptions):
     """`[simulation.instruments.NAME]` of a rotation mount."""
 
     arm: str | None = Field(
-        None, description="Arm of the world whose analyzer looks through the mount's plate."
+        None, description="Arm whose analyzer looks through the mount's half-wave plate."
     )
     zero_offset_deg: float = Field(
         0.0,
         ge=-360.0,
         le=360.0,
-        description="Mount angle at which the plate's fast axis is at 0: its mounting error.",
+        description="Angle of the mount at which the plate's fast axis is at H: mounting error.",
     )
     unhomed_at_deg: float | None = Field(
         None,
         ge=-360.0,
         le=360.0,
-        description="The mount was just powered up with its plate here; left out: it is homed.",
+        description="The mount was just powered up, standing here; left out: it is homed, at 0.",
     )
 
 
 class K10cr1:
-    """The mount's controller and mechanics; its plate is in front of an arm's analyzer.
+    """The mount's controller; `mount` is its mechanics.
 
     The thread that steps the world and the host's thread call it, one at a time.
-
-    Attributes:
-        mount_deg: where the mount really stands, whatever its counter says.
     """
 
     is_streaming = False
     companion_ports: Mapping[int, Port] = MappingProxyType({})
 
-    def __init__(self, surroundings: Surroundings, options: PlateOptions) -> None:
+    def __init__(self, name: str, mount: RotationMount) -> None:
         self.port = Port(self._receive)
-        self.serial = 55_000_000 + zlib.crc32(surroundings.name.encode()) % 1_000_000
-        self.is_homed = options.unhomed_at_deg is None
+        self.mount = mount
         self.is_enabled = True
-        self.mount_deg = options.unhomed_at_deg or 0.0
-        self._arm: Arm | None = surroundings.world.arms[options.arm] if options.arm else None
-        self._zero_offset_deg = options.zero_offset_deg
-        self._counted_from_deg = self.mount_deg
+        self._serial = 55_000_000 + zlib.crc32(name.encode()) % 1_000_000
         self._lock = threading.Lock()
         self._pending = b""
-        self._now_ps = surroundings.world.time_ps
-        self._motion: Motion | None = None
-        self._motion_start_ps = 0
-        self._legs: deque[float] = deque()
-        self._finish = _COMPLETED
-        self._velocity = _TEN_DEG_PER_S
-        self._acceleration = _TEN_DEG_PER_S2
-        self._home = (_REVERSE, _REVERSE_SWITCH, _TEN_DEG_PER_S, _HOME_OFFSET_STEPS)
+        self._now_ps = 0
         self._next_update_ps: int | None = None
         self._unacknowledged = 0
-        self._turn_plate()
 
     def advance(self, slice_: Slice) -> None:
-        """Turn on for one slice of world time; the plate's angle acts on the next."""
+        """Turn on for one slice and say what ended meanwhile."""
         with self._lock:
             self._now_ps = slice_.stop_ps
-            while self._motion is not None:
-                self.mount_deg = self._motion.position(self._elapsed_s())
-                if self._elapsed_s() < self._motion.duration_s:
-                    break
-                self._end_leg(self._motion)
-            self._turn_plate()
+            arrival = self.mount.advance(slice_.stop_ps)
+            if arrival is not None:
+                is_homed = arrival is Arrival.HOMED
+                data = b"" if is_homed else self._motor_status()
+                self._send(_ARRIVALS[arrival], data)
             if self._next_update_ps is not None and self._now_ps >= self._next_update_ps:
-                self._send_update(self._next_update_ps)
+                self._send_update()
 
-    @property
-    def counter(self) -> int:
-        """Microsteps since the zero, or since power-up; wraps at 32 bits."""
-        steps = round((self.mount_deg - self._counted_from_deg) * _STEPS_PER_DEG)
-        return (steps + 2**31) % 2**32 - 2**31
-
-    @property
-    def status(self) -> int:
-        """The status bits, as REQ_STATUSBITS gives them."""
-        is_homing = self._motion is not None and self._finish == _HOMED
-        beyond_switch_deg = (self.mount_deg - _SWITCH_DEG + 180.0) % 360.0 - 180.0
-        return (
-            _CONNECTED_BIT
-            | _MOVING_BITS * (self._motion is not None)
-            | _HOMING_BIT * is_homing
-            | _HOMED_BIT * self.is_homed
-            | _ENABLED_BIT * self.is_enabled
-            | _REVERSE_LIMIT_BIT * (abs(beyond_switch_deg) < _SWITCH_WIDTH_DEG)
-        )
-
-    def _elapsed_s(self) -> float:
-        return (self._now_ps - self._motion_start_ps) * _S_PER_PS
-
-    def _turn_plate(self) -> None:
-        """Show the world the plate: a half-wave plate at x turns what is analyzed by 2x."""
-        if self._arm is not None:
-            self._arm.analyzer_angle_deg = 2.0 * (self.mount_deg - self._zero_offset_deg)
-
-    def _end_leg(self, motion: Motion) -> None:
-        self._motion = None
-        end_ps = self._motion_start_ps + round(motion.duration_s / _S_PER_PS)
-        if self._legs:
-            self._begin_leg(self._legs.popleft(), 0.0, end_ps)
-        elif self._finish == _HOMED:
-            self._counted_from_deg = self.mount_deg
-            self.is_homed = True
-            self._send(_HOMED, b"\x01\x00")
-        else:
-            self._send(self._finish, self._motor_status())
-
-    def _begin_leg(self, target_deg: float, velocity: float, start_ps: int) -> None:
-        limit = self._home[2] if self._finish == _HOMED else self._velocity
-        self._motion_start_ps = start_ps
-        self._motion = plan_move(
-            self.mount_deg,
-            velocity,
-            target_deg,
-            limit / _VELOCITY_UNITS,
-            self._acceleration / _ACCELERATION_UNITS,
-        )
-
-    def _present_velocity(self) -> float:
-        return self._motion.velocity(self._elapsed_s()) if self._motion is not None else 0.0
-
-    def _move(self, target_steps: int) -> None:
-        is_homing = self._motion is not None and self._finish == _HOMED
-        if self.is_enabled and not is_homing:
-            self._finish = _COMPLETED
-            target_deg = self._counted_from_deg + target_steps / _STEPS_PER_DEG
-            self._begin_leg(target_deg, self._present_velocity(), self._now_ps)
-
-    def _move_home(self) -> None:
-        if self.is_enabled:
-            velocity = self._present_velocity()
-            turns = math.floor((self.mount_deg - _SWITCH_DEG) / 360.0)
-            switch_deg = _SWITCH_DEG + 360.0 * turns
-            self.is_homed = False
-            self._finish = _HOMED
-            self._legs = deque([switch_deg + self._home[3] / _STEPS_PER_DEG])
-            self._begin_leg(switch_deg, velocity, self._now_ps)
-
-    def _stop(self, mode: int) -> None:
-        velocity = 0.0 if mode == _IMMEDIATELY else self._present_velocity()
-        self._legs.clear()
-        self._finish = _STOPPED
-        self._motion_start_ps = self._now_ps
-        self._motion = plan_stop(
-            self.mount_deg, velocity, self._acceleration / _ACCELERATION_UNITS
-        )
-
-    def _enable(self, channels: int, state: int) -> None:
-        self.is_enabled = channels == 1 and state == 1
-        if not self.is_enabled:
-            self._motion = None
-            self._legs.clear()
+    def _send_update(self) -> None:
+        if self._unacknowledged >= _MAX_UNACKNOWLEDGED:
+            self._next_update_ps = None
+            return
+        self._unacknowledged += 1
+        self._next_update_ps = self._now_ps + _UPDATE_PERIOD_PS
+        self._send(0x0481, self._counter_status())
 
     def _receive(self, data: bytes) -> None:
         with self._lock:
             self._pending += data
             while len(self._pending) >= _HEADER.size:
                 message_id, length, destination, source = _HEADER.unpack_from(self._pending)
-                if destination & ~_LONG != _MOUNT or source != _HOST:
+                if destination & ~_WITH_DATA != _MOUNT or source != _HOST:
                     self._pending = self._pending[1:]
                     continue
-                end = _HEADER.size + (length if destination & _LONG else 0)
+                end = _HEADER.size + (length if destination & _WITH_DATA else 0)
                 if len(self._pending) < end:
                     return
                 body = self._pending[_HEADER.size : end] or self._pending[2:4]
                 self._pending = self._pending[end:]
-                self._execute(message_id, body)
+                size, handle = self._handlers.get(message_id, (0, None))
+                if handle is not None and len(body) == size:
+                    handle(self, body)
 
-    def _execute(self, message_id: int, body: bytes) -> None:
-        if message_id in _REPLIES:
-            self._reply(message_id)
-        elif message_id == 0x0453 and len(body) == 6:  # noqa: PLR2004  MOVE_ABSOLUTE
-            self._move(int.from_bytes(body[2:], "little", signed=True))
+    def _say_info(self, _: bytes) -> None:
+        # Serial, model, type, firmware 1.0.3 (minor first), notes, hardware, state, channels.
+        values = (self._serial, b"K10CR1", 16, 3, 0, 1, 0, b"", 1, 0, 1)
+        self._send(0x0006, struct.pack("<I8sH4B60sHHH", *values))
+
+    def _say_enabled(self, _: bytes) -> None:
+        self._send(0x0212, parameters=b"\x01\x01" if self.is_enabled else b"\x01\x02")
+
+    def _say_counter(self, _: bytes) -> None:
+        self._send(0x0412, _CHANNEL + struct.pack("<i", self._counter()))
+
+    def _say_velocity(self, _: bytes) -> None:
+        acceleration = round(self.mount.acceleration_deg_s2 * _ACCELERATION_UNITS)
+        velocity = round(self.mount.max_velocity_deg_s * _VELOCITY_UNITS)
+        self._send(0x0415, _CHANNEL + struct.pack("<3i", 0, acceleration, velocity))
+
+    def _say_status_bits(self, _: bytes) -> None:
+        self._send(0x042A, _CHANNEL + struct.pack("<I", self._status()))
+
+    def _say_homing(self, _: bytes) -> None:
+        velocity = round(self.mount.home_velocity_deg_s * _VELOCITY_UNITS)
+        offset = round(self.mount.home_offset_deg * _STEPS_PER_DEG)
+        self._send(0x0442, _CHANNEL + struct.pack("<HHii", 2, 1, velocity, offset))
+
+    def _say_status(self, _: bytes) -> None:
+        self._send(0x0481, self._counter_status())
+
+    def _say_motor_status(self, _: bytes) -> None:
+        self._send(0x0491, self._motor_status())
+
+    def _start_updates(self, _: bytes) -> None:
+        self._next_update_ps, self._unacknowledged = self._now_ps, 0
+
+    def _stop_updates(self, _: bytes) -> None:
+        self._next_update_ps = None
+
+    def _acknowledge(self, _: bytes) -> None:
+        self._unacknowledged = 0
+
+    def _enable(self, body: bytes) -> None:
+        self.is_enabled = body == b"\x01\x01"
+        if not self.is_enabled:
+            self.mount.halt()
+
+    def _set_velocity(self, body: bytes) -> None:
+        _, _, acceleration, velocity = struct.unpack("<H3i", body)
+        self.mount.acceleration_deg_s2 = max(1, acceleration) / _ACCELERATION_UNITS
+        self.mount.max_velocity_deg_s = max(1, velocity) / _VELOCITY_UNITS
+
+    def _set_homing(self, body: bytes) -> None:
+        *_, velocity, offset = struct.unpack("<HHHii", body)
+        self.mount.home_velocity_deg_s = max(1, velocity) / _VELOCITY_UNITS
+        self.mount.home_offset_deg = offset / _STEPS_PER_DEG
+
+    def _move_home(self, _: bytes) -> None:
+        if self.is_enabled:
+            self.mount.home()
+
+    def _move_absolute(self, body: bytes) -> None:
+        if self.is_enabled:
+            self.mount.move_to(struct.unpack("<Hi", body)[1] / _STEPS_PER_DEG)
+
+    def _move_relative(self, body: bytes) -> None:
+        if self.is_enabled:
+            way_deg = struct.unpack("<Hi", body)[1] / _STEPS_PER_DEG
+            self.mount.move_to(self.mount.position_deg + way_deg)
+
+    def _stop(self, body: bytes) -> None:
+        if body[1] == _IMMEDIATE:
+            self.mount.halt()
+        self.mount.brake()
+
+    #: Id of a message from the host -> bytes behind the id or header, and what it does.
+    _handlers: ClassVar[Mapping[int, tuple[int, Callable[[K10cr1, bytes], None]]]] = {
+        0x0005: (2, _say_info),
+        0x0011: (2, _start_updates),
+        0x0012: (2, _stop_updates),
+        0x0210: (2, _enable),
+        0x0211: (2, _say_enabled),
+        0x0411: (2, _say_counter),
+        0x0413: (14, _set_velocity),
+        0x0414: (2, _say_velocity),
+        0x0429: (2, _say_status_bits),
+        0x0440: (14, _set_homing),
+        0x0441: (2, _say_homing),
+        0x0443: (2, _move_home),
+        0x0448: (6, _move_relative),
+        0x0453: (6, _move_absolute),
+        0x0465: (2, _stop),
+        0x0480: (2, _say_status),
+        0x0490: (2, _say_motor_status),
+        0x0492: (2, _acknowledge),
+    }
+
+    def _counter(self) -> int:
+        steps = round(self.mount.position_deg * _STEPS_PER_DEG)
+        return (steps + 2**31) % 2**32 - 2**31
+
+    def _status(self) -> int:
+        at_switch = abs(self.mount.from_switch_deg) < _SWITCH_WIDTH_DEG
+        return (
+            _CONNECTED
+            | _MOVING_EITHER_WAY * self.mount.is_moving
+            | _HOMING * self.mount.is_homing
+            | _HOMED * self.mount.is_homed
+            | _ENABLED * self.is_enabled
+            | _REVERSE_LIMIT * at_switch
+        )
+
+    def _counter_status(self) -> bytes:
+        return _CHANNEL + struct.pack("<iiI", self._counter(), 0, self._status())
+
+    def _motor_status(self) -> bytes:
+        return _CHANNEL + struct.pack("<ihhI", self._counter(), 0, 0, self._status())
+
+    def _send(self, message_id: int, data: bytes = b"", parameters: bytes = _CHANNEL) -> None:
+        if data:
+            header = _HEADER.pack(message_id, len(data), _HOST | _WITH_DATA, _MOUNT)
+            self.port.send(header + data)
+        else:
+            first, second = parameters
+            self.port.send(struct.pack("<HBBBB", message_id, first, second, _HOST, _MOUNT))
+
+
+def build(surroundings: Surroundings) -> K10cr1:
+    """Return a mount with its half-wave plate in the arm that the options name.
+
+    Raises:
+        ConfigError: the options are wrong, or the world has no such arm.
+    """
+    options = checked_options(MountOptions, surroundings)
+    mount = RotationMount(switch_deg=_SWITCH_DEG, unhomed_at_deg=options.unhomed_at_deg)
+    arms = surroundings.world.arms
+    if options.arm is not None:
+        if options.arm not in arms:
+            raise ConfigError(
+                f'[simulation.instruments.{surroundings.name}] arm = "{options.arm}" is no arm '
+                f"of the simulated world{nearest(options.arm, arms)}; arms are: {', '.join(arms)}"
+            )
+        mount.carry_half_wave_plate(arms[options.arm], options.zero_offset_deg)
+    return K10cr1(surroundings.name, mount)

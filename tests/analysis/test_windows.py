@@ -16,7 +16,7 @@ def test_the_effective_window_counts_the_steps_inside(w: int, r: int, d: int) ->
 @pytest.mark.parametrize(
     ("window", "resolution", "difference", "effective"),
     [
-        (4000, 2000, 0, 6000),  # timetags.md: 1.49 times the product's prediction
+        (4000, 2000, 0, 6000),  # three steps of 2 ns: 1.5 times the product's prediction
         (6000, 2000, 0, 6000),
         (4000, 2000, 1000, 4000),
         (1000, 2000, 1000, 0),

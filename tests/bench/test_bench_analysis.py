@@ -1,6 +1,6 @@
 """Speed of the counting functions against a compiled read of the same arrays.
 
-Inputs of timetags.md: A 2 x 1 Mcps with 10 % pairs, sigma 100 ps; B 16 x 0.5 Mcps. One core,
+Inputs: A 2 x 1 Mcps with 10 % pairs, sigma 100 ps; B 16 x 0.5 Mcps. One core,
 20 M tags, best of 5. Issue 5 asks for 0.32 of the read for A and 0.20 for B.
 """
 

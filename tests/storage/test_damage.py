@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,12 +17,12 @@ Record = Callable[..., AbstractContextManager[Recorder]]
 MakeBlock = Callable[..., TagBlock]
 
 N_APPENDS = 3
-N_TAGS = 2000
+N_TAGS = 5000
 
 
 @pytest.fixture
 def path(tmp_path: Path, record: Record, block: MakeBlock) -> Path:
-    """Return a finished run of three appends of 2000 tags, 10 ps apart."""
+    """Return a finished run of three appends of 5000 tags, 10 ps apart."""
     path = tmp_path / "run.h5"
     with record(path) as recorder:
         for at in range(N_APPENDS):
@@ -32,6 +33,28 @@ def path(tmp_path: Path, record: Record, block: MakeBlock) -> Path:
         recorder.point(1, 1, {"counts": 1})
         recorder.end("finished")
     return path
+
+
+@pytest.fixture
+def left_behind(tmp_path: Path, record: Record, block: MakeBlock) -> Path:
+    """Return the same tags as a writer leaves them that dies after its last acknowledgement."""
+    copy = tmp_path / "left_behind.h5"
+    with record(tmp_path / "growing.h5") as recorder:
+        for at in range(N_APPENDS):
+            times = np.arange(at * N_TAGS, (at + 1) * N_TAGS) * 10
+            start_ps = at * N_TAGS * 10
+            recorder.record("tdc", block(times, start_ps=start_ps, stop_ps=start_ps + N_TAGS * 10))
+            recorder.sync()
+        shutil.copy(tmp_path / "growing.h5", copy)
+    return copy
+
+
+def test_a_file_left_behind_is_read_and_stays_as_it_is(left_behind: Path) -> None:
+    content = left_behind.read_bytes()
+    with open_run(left_behind) as run:
+        assert run.status == "interrupted"
+        assert sum(len(part) for part in run.tags()) == N_APPENDS * N_TAGS
+    assert left_behind.read_bytes() == content
 
 
 def flip_bit(path: Path, dataset: str, byte: int) -> None:
@@ -53,7 +76,7 @@ def flip_bit(path: Path, dataset: str, byte: int) -> None:
     ("dataset", "byte", "what"),
     [
         ("entry/tags/tdc/delta", 4 * (N_TAGS + 17), "times fail their checksum"),
-        ("entry/tags/tdc/channel", N_TAGS + 1999, "channels fail their checksum"),
+        ("entry/tags/tdc/channel", N_TAGS + 4999, "channels fail their checksum"),
     ],
 )
 def test_a_flipped_bit_is_reported_with_its_append(
@@ -67,8 +90,8 @@ def test_a_flipped_bit_is_reported_with_its_append(
     assert [len(part) for part in blocks] == [N_TAGS, 0, N_TAGS]
     assert [part.lost for part in blocks] == [0, N_TAGS, 0]
     assert blocks[1].flags == TagFlags.MISSED
-    assert (blocks[1].start_ps, blocks[1].stop_ps) == (20_000, 40_000)
-    assert blocks[2].times_ps[0] == 40_000
+    assert (blocks[1].start_ps, blocks[1].stop_ps) == (50_000, 100_000)
+    assert blocks[2].times_ps[0] == 100_000
 
 
 def test_a_flipped_bit_in_a_commit_row_costs_that_append(path: Path) -> None:
@@ -78,7 +101,7 @@ def test_a_flipped_bit_in_a_commit_row_costs_that_append(path: Path) -> None:
         with pytest.raises(RunFileError, match="append 1 of tdc: its index row fails its check"):
             list(run.tags())
         blocks = list(run.tags(on_damage="flag"))
-    assert [part.start_ps for part in blocks] == [0, 40_000]
+    assert [part.start_ps for part in blocks] == [0, 100_000]
     assert blocks[1].flags == TagFlags.GAP
 
 
@@ -110,11 +133,17 @@ def test_rows_behind_the_commit_index_are_not_trusted(path: Path) -> None:
         assert sum(len(part) for part in run.tags()) == N_APPENDS * N_TAGS
 
 
-def test_every_flipped_byte_is_found_or_harmless(path: Path) -> None:
+@pytest.mark.parametrize("was_closed", [True, False])
+def test_every_flipped_byte_is_found_or_harmless(
+    path: Path, left_behind: Path, *, was_closed: bool
+) -> None:
+    path = path if was_closed else left_behind
     content = path.read_bytes()
     rng = np.random.default_rng(5)
     expected = np.arange(N_APPENDS * N_TAGS) * 10
-    for at in rng.integers(0, len(content), 150):
+    # Metadata are a small part of the file and lie at its beginning.
+    places = np.append(rng.integers(0, len(content), 40), rng.integers(0, 20_000, 80))
+    for at in places:
         damaged = bytearray(content)
         damaged[at] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)

@@ -55,12 +55,12 @@ def test_the_formulas_of_the_docstring_give_the_tags(
 ) -> None:
     path = tmp_path / "run.h5"
     rng = np.random.default_rng(3)
-    gaps = rng.choice([1, 1000, 2**32 - 1, 2**32, 10**13], 4000)
+    gaps = rng.choice([1, 1000, 2**32 - 1, 2**32, 10**13], 9000)
     times = np.cumsum(gaps) - 2**62
     channels = rng.integers(0, n_channels, times.size).astype(np.uint16)
     with record(path, n_channels=n_channels) as recorder:
-        for first in (0, 300, 500, 2500):
-            stop = {0: 300, 300: 500, 500: 2500, 2500: 4000}[first]
+        for first in (0, 300, 500, 5000):
+            stop = {0: 300, 300: 500, 500: 5000, 5000: 9000}[first]
             stop_ps = times[stop] if stop < times.size else None
             recorder.record("tdc", block(times[first:stop], channels[first:stop], stop_ps=stop_ps))
             recorder.sync()
@@ -94,7 +94,7 @@ def test_a_viewer_finds_the_rate_by_the_default_chain(
     with record(path) as recorder:
         for second in range(3):
             start_ps = second * 10**12
-            times = start_ps + np.arange(2000 * (second + 1)) * 10**8
+            times = start_ps + np.arange(5000 * (second + 1)) * 10**7
             recorder.record("tdc", block(times, start_ps=start_ps, stop_ps=start_ps + 10**12))
             recorder.sync()
     with h5py.File(path, "r", swmr=True) as file:
@@ -104,7 +104,7 @@ def test_a_viewer_finds_the_rate_by_the_default_chain(
             found = found[found.attrs["default"]]
         assert found.attrs["NX_class"] == "NXdata"
         rate, time = found[found.attrs["signal"]], found[found.attrs["axes"]]
-        assert rate[:].tolist() == pytest.approx([2000.0, 4000.0, 6000.0])
+        assert rate[:].tolist() == pytest.approx([5000.0, 10000.0, 15000.0])
         assert time[:].tolist() == pytest.approx([1.0, 2.0, 3.0])
         assert (rate.attrs["units"], time.attrs["units"]) == ("Hz", "s")
         assert file["entry/title"].asstr()[()] == "test"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labctl.storage import Recorder, RunFile, RunHeader, TaggerHeader, open_run
-from labctl.tags.block import TagBlock, TagFlags
+from labctl.tags.block import Channels, TagBlock, TagFlags
 
 Record = Callable[..., AbstractContextManager[Recorder]]
 MakeBlock = Callable[..., TagBlock]
@@ -36,12 +36,15 @@ def streams(draw: st.DrawFn, largest_channel: int) -> list[TagBlock]:
         )
         lost = draw(st.sampled_from([0, 0, 5]))
         flags = draw(st.sampled_from([TagFlags.NONE, TagFlags.NONE, TagFlags.GAP]))
-        dtype = np.uint8 if largest_channel < 255 else np.uint16
+        is_wide = largest_channel > 254
+        numbers: Channels = (
+            np.array(channels, np.uint16) if is_wide else np.array(channels, np.uint8)
+        )
         stop_ps = now + draw(st.integers(1, 100))
         stream.append(
             TagBlock(
                 np.array(times, np.int64),
-                np.array(channels, dtype),
+                numbers,
                 start_ps,
                 stop_ps,
                 sequence,

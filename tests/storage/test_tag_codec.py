@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.storage.tag_codec import decode, encode, split
-from labctl.tags.block import TagBlock, TagFlags
+from labctl.tags.block import Channels, TagBlock, TagFlags
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TAGS = st.lists(st.tuples(INT64, st.integers(0, 254)), max_size=40)
@@ -17,7 +17,8 @@ def test_any_tags_come_back_in_any_order_of_time(
     tags: list[tuple[int, int]], previous_ps: int, *, wide: bool
 ) -> None:
     times = np.array([time for time, _ in tags], np.int64)
-    channels = np.array([channel for _, channel in tags], np.uint16 if wide else np.uint8)
+    numbers = [channel for _, channel in tags]
+    channels: Channels = np.array(numbers, np.uint16) if wide else np.array(numbers, np.uint8)
     rows = encode(times, channels, previous_ps, channels.dtype)
     decoded_times, decoded_channels = decode(rows.delta, rows.channel, previous_ps)
     np.testing.assert_array_equal(decoded_times, times)

@@ -7,7 +7,7 @@ import pytest
 
 from simulated_devices.world.capture import CoarseWindow
 
-# physics.md: window over FWHM of the difference, and the part of the pairs inside.
+# Closed form erf(sqrt(ln 2)·t/FWHM): window over FWHM of the difference, and the part of the pairs inside.
 CAPTURE_TABLE = [(0.25, 0.2315), (0.5, 0.4439), (1, 0.7610), (1.5, 0.9226), (2, 0.9815)]
 
 
@@ -34,7 +34,7 @@ def test_a_fine_tagger_captures_the_published_part_of_a_gaussian(
 @pytest.mark.parametrize(
     ("window_full_ps", "resolution_ps", "lag_ps", "effective_ps"),
     [
-        (4000, 2000, 0, 6000),  # timetags.md: 1.49 times the naive accidentals
+        (4000, 2000, 0, 6000),  # three steps of 2 ns: 1.5 times the naive accidentals
         (6000, 2000, 0, 6000),
         (1000, 1, 0, 1001),
         (999, 1, 0, 999),

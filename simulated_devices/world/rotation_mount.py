@@ -1,0 +1,157 @@
+"""A motorized rotation mount without end stops: moves, homing to a switch, a wave plate."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from enum import Enum
+
+from simulated_devices.world.motion import Motion, plan_move, plan_stop
+from simulated_devices.world.slices import PS_PER_S
+from simulated_devices.world.source import Arm
+
+__all__ = ["Arrival", "RotationMount"]
+
+
+class Arrival(Enum):
+    """How a motion ended."""
+
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    HOMED = "homed"
+
+
+class RotationMount:
+    """The mechanics of a mount; its controller moves it, `advance` lets time pass.
+
+    Attributes:
+        angle_deg: where it really stands, against the zero that homing finds.
+        zero_deg: the angle from which positions count: that of power-up until it is homed.
+        is_homed: whether it has found its zero.
+        max_velocity_deg_s: cruising velocity of moves.
+        home_velocity_deg_s: velocity on the way to the switch.
+        acceleration_deg_s2: how fast it speeds up and brakes.
+        home_offset_deg: the way from the switch, at `switch_deg`, to the zero.
+    """
+
+    def __init__(self, *, switch_deg: float, unhomed_at_deg: float | None = None) -> None:
+        self.angle_deg = self.zero_deg = unhomed_at_deg or 0.0
+        self.is_homed = unhomed_at_deg is None
+        self.max_velocity_deg_s = 10.0
+        self.home_velocity_deg_s = 10.0
+        self.acceleration_deg_s2 = 10.0
+        self.home_offset_deg = -switch_deg
+        self._switch_deg = switch_deg
+        self._plate_of: Arm | None = None
+        self._plate_zero_deg = 0.0
+        self._now_ps = 0
+        self._start_ps = 0
+        self._motion: Motion | None = None
+        self._legs: deque[float] = deque()
+        self._arrival = Arrival.COMPLETED
+
+    def carry_half_wave_plate(self, arm: Arm, zero_offset_deg: float) -> None:
+        """Put a half-wave plate in front of the arm's analyzer.
+
+        `zero_offset_deg` is the mount's angle at which the plate's fast axis is at H.
+        """
+        self._plate_of = arm
+        self._plate_zero_deg = zero_offset_deg
+        self._show_plate()
+
+    @property
+    def is_moving(self) -> bool:
+        """True while it turns."""
+        return self._motion is not None
+
+    @property
+    def is_homing(self) -> bool:
+        """True on the way to the switch and from there to the zero."""
+        return self.is_moving and self._arrival is Arrival.HOMED
+
+    @property
+    def position_deg(self) -> float:
+        """The angle as the controller counts it."""
+        return self.angle_deg - self.zero_deg
+
+    @property
+    def from_switch_deg(self) -> float:
+        """The angle ahead of the switch, between -180 and 180."""
+        return (self.angle_deg - self._switch_deg + 180.0) % 360.0 - 180.0
+
+    def move_to(self, position_deg: float) -> None:
+        """Start a move, from a move under way too; while homing it is ignored."""
+        if not self.is_homing:
+            velocity = self._velocity()
+            self._arrival = Arrival.COMPLETED
+            self._begin(self.zero_deg + position_deg, velocity, self._now_ps)
+
+    def home(self) -> None:
+        """Start for the switch in reverse, then for the zero."""
+        velocity = self._velocity()
+        turns = math.floor((self.angle_deg - self._switch_deg) / 360.0)
+        switch_deg = self._switch_deg + 360.0 * turns
+        self.is_homed = False
+        self._arrival = Arrival.HOMED
+        self._legs = deque([switch_deg + self.home_offset_deg])
+        self._begin(switch_deg, velocity, self._now_ps)
+
+    def brake(self) -> None:
+        """Come to rest at the set deceleration."""
+        velocity = self._velocity()
+        self._legs.clear()
+        self._arrival = Arrival.STOPPED
+        self._start_ps = self._now_ps
+        self._motion = plan_stop(self.angle_deg, velocity, self.acceleration_deg_s2)
+
+    def halt(self) -> None:
+        """Stand still at once, without an arrival."""
+        self._legs.clear()
+        self._motion = None
+
+    def advance(self, now_ps: int) -> Arrival | None:
+        """Turn until `now_ps` of world time; return how a motion ended, if one did."""
+        self._now_ps = now_ps
+        arrival = None
+        while self._motion is not None:
+            self.angle_deg = self._motion.position(self._elapsed_s())
+            if self._elapsed_s() < self._motion.duration_s:
+                break
+            arrival = self._end_leg(self._motion)
+        self._show_plate()
+        return arrival
+
+    def _end_leg(self, motion: Motion) -> Arrival | None:
+        self._motion = None
+        if self._legs:
+            end_ps = self._start_ps + round(motion.duration_s * PS_PER_S)
+            self._begin(self._legs.popleft(), 0.0, end_ps)
+            return None
+        if self._arrival is Arrival.HOMED:
+            self.zero_deg = self.angle_deg
+            self.is_homed = True
+        return self._arrival
+
+    def _begin(self, angle_deg: float, velocity_deg_s: float, start_ps: int) -> None:
+        homing = self._arrival is Arrival.HOMED
+        self._start_ps = start_ps
+        self._motion = plan_move(
+            self.angle_deg,
+            velocity_deg_s,
+            angle_deg,
+            self.home_velocity_deg_s if homing else self.max_velocity_deg_s,
+            self.acceleration_deg_s2,
+        )
+
+    def _velocity(self) -> float:
+        return self._motion.velocity(self._elapsed_s()) if self._motion is not None else 0.0
+
+    def _elapsed_s(self) -> float:
+        return (self._now_ps - self._start_ps) / PS_PER_S
+
+    def _show_plate(self) -> None:
+        # A half-wave plate at x turns the analyzed polarization by 2x. The world looks once a
+        # slice, so light in a slice sees the plate as it stood at the slice's beginning.
+        if self._plate_of is not None:
+            angle_deg = 2.0 * (self.angle_deg - self._plate_zero_deg)
+            self._plate_of.analyzer_angle_deg = angle_deg
