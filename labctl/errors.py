@@ -52,7 +52,8 @@ class LabError(Exception):
         said = f"{prefix}{self.message}{place}"
         if not self.hint:
             return said
-        return f"{said} {self.hint}" if said.endswith((".", "?", "!")) else f"{said}. {self.hint}"
+        ends = self.message.endswith((".", "?", "!"))
+        return f"{said} {self.hint}" if ends else f"{said}. {self.hint}"
 
 
 class ConfigError(LabError):

@@ -9,6 +9,9 @@ The YAML stays valid for stock pyvisa-sim (`@sim`), which ignores the keys we ad
 - `error.error_queue[].range_error: text`: what the SCPI error queue gets for a value that the
   file's limits or the model refuse, where the setter has no `e`. (Stock pyvisa-sim cannot tell
   a refused value from an unknown command: it queues `command_error` for both.)
+- `error.error_queue[].range_error: text`: what the SCPI error queue gets for a value that the
+  file's limits or the model refuse, where the setter has no `e`. (Stock pyvisa-sim cannot tell
+  a refused value from an unknown command: it queues `command_error` for both.)
 
 All private names of pyvisa-sim are used in this module and nowhere else; that is why
 pyproject.toml pins its minor version.
@@ -44,11 +47,17 @@ def load_dialogue(path: Path) -> dict[str, Any]:
 class _BoundProperty(Property):  # type: ignore[misc]  # pyvisa-sim ships no types
     """A property whose value lives in the instrument's model."""
 
-    def __init__(self, name: str, default: str, specs: dict[str, str], model: object) -> None:
+    def __init__(
+        self,
+        name: str,
+        default: str,
+        specs: dict[str, str],
+        model: object,
+        on_refusal: Callable[[], None],
+    ) -> None:
         self._model = model
         self._attribute = specs["bind"]
-        #: True when the last value was refused, until `DialogueDevice` has dealt with it.
-        self.has_refused = False
+        self._on_refusal = on_refusal
         super().__init__(name, default, specs)
 
     def init_value(self, string_value: str) -> None:
@@ -64,7 +73,7 @@ class _BoundProperty(Property):  # type: ignore[misc]  # pyvisa-sim ships no typ
         try:
             setattr(self._model, self._attribute, self.validate_value(string_value))
         except ValueError:
-            self.has_refused = True
+            self._on_refusal()
             raise
 
 
@@ -78,6 +87,7 @@ class DialogueDevice(Device):  # type: ignore[misc]  # pyvisa-sim ships no types
         self._send = send
         self._calls: dict[bytes, Callable[[], str | None]] = {}
         self._pending = b""
+        self._error_kind = "command_error"
         (end,) = definition["eom"].values()
         self._response_eom = to_bytes(end["r"])
         self.add_error_handler(definition.get("error", {}))
@@ -92,7 +102,9 @@ class DialogueDevice(Device):  # type: ignore[misc]  # pyvisa-sim ships no types
         """Bind the property to the model where the file says so."""
         super().add_property(name, default, getter, setter, specs)
         if "bind" in specs:
-            self._properties[name] = _BoundProperty(name, default, specs, self._model)
+            self._properties[name] = _BoundProperty(
+                name, default, specs, self._model, self._note_refusal
+            )
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the host; a line ends with CR, LF or both, as real firmware takes it."""
@@ -102,21 +114,29 @@ class DialogueDevice(Device):  # type: ignore[misc]  # pyvisa-sim ships no types
                 if command:
                     self._answer(command.strip())
 
+    def clear_error_queues(self) -> None:
+        """Forget the errors that nobody has asked for (`*CLS`)."""
+        for queue in self._error_queues.values():
+            queue.clear()
+
     def _answer(self, command: bytes) -> None:
         response = None
+        self._error_kind = "command_error"
         if command in self._calls and (text := self._calls[command]()) is not None:
             response = text.encode()
         if response is None:
-            response = self._match(command)
+            response = self._match_or_none(command)
         if response is None:
-            response = self.error_response(self._error_kind())
+            response = self.error_response(self._error_kind)
         if response is not NoResponse and response is not None:
             self._send(bytes(response) + self._response_eom)
 
-    def _error_kind(self) -> str:
-        """Return why the present command found no response."""
-        bound = [p for p in self._properties.values() if isinstance(p, _BoundProperty)]
-        has_refused = any(prop.has_refused for prop in bound)
-        for prop in bound:
-            prop.has_refused = False
-        return "range_error" if has_refused and self._error_queues else "command_error"
+    def _match_or_none(self, command: bytes) -> Any:
+        try:
+            return self._match(command)
+        except UnicodeDecodeError:  # line noise: the matcher decodes before it compares
+            return None
+
+    def _note_refusal(self) -> None:
+        if self._error_queues:
+            self._error_kind = "range_error"

@@ -30,6 +30,8 @@ class Tdc1Decoder:
     as lost and flagged MISSED. A larger step backward is a rollover whose marker is missing.
     """
 
+    is_finished = False
+
     def __init__(self) -> None:
         self._rest = b""
         self._last_raw = -1

@@ -25,6 +25,7 @@ class Tdc1(Device):
     channels: ClassVar[tuple[int, ...]] = (1, 2, 3, 4)
     #: The USB port delivers at least every 10 ms; the same again for a busy host.
     latency_s: ClassVar[float] = 0.02
+    is_patient: ClassVar[bool] = False
 
     threshold_v = Setting(
         protocol.GET_THRESHOLD_V,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["RAMP_STEP_UA", "TOLERANCE_UA", "is_same_bias", "latched", "next_step", "without_bias"]
+__all__ = ["RAMP_STEP_UA", "TOLERANCE_UA", "is_same_bias", "latched", "next_step", "replaced"]
 
 #: Step of the bias scan in the manufacturer's client (Atlas driver, iv_scan_setup).
 RAMP_STEP_UA = 0.5
@@ -43,8 +43,11 @@ def latched(bias_ua: Sequence[float], voltage_mv: Sequence[float]) -> tuple[int,
     )
 
 
-def without_bias(bias_ua: Sequence[float], channels: Sequence[int]) -> tuple[float, ...]:
-    """Return the currents with those of `channels` (from 1) zero."""
+def replaced(
+    bias_ua: Sequence[float], others_ua: Sequence[float], channels: Sequence[int]
+) -> tuple[float, ...]:
+    """Return the currents with those of `channels` (from 1) taken from `others_ua`."""
     return tuple(
-        0.0 if channel in channels else bias for channel, bias in enumerate(bias_ua, 1)
+        other if channel in channels else present
+        for channel, (present, other) in enumerate(zip(bias_ua, others_ua, strict=True), 1)
     )

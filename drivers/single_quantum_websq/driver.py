@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from drivers.single_quantum_websq import bias, protocol
+from drivers.single_quantum_websq.bias_control import BiasControl
 from drivers.single_quantum_websq.counts import CountsLine
 from drivers.single_quantum_websq.counts_stream import CountsStream
 from labctl.device import Companion, Device, Identity, Limits, Reading, Setting
@@ -14,18 +15,12 @@ from labctl.transport import Link
 
 __all__ = ["SingleQuantumWebSq"]
 
-#: Time between the steps of a ramp: the pace at which the lab ramps laser diodes too.
-RAMP_INTERVAL_S = 0.05
-#: Time at zero bias before a latched wire is biased again. The hot spot is gone within
-#: nanoseconds; this covers the low-pass filters of the bias line.
-REARM_HOLD_S = 0.5
-REARM_ATTEMPTS = 3
-_POLL_S = 0.1
-#: The search for the bias is given up after 5 minutes.
-_MAX_AUTO_BIAS_POLLS = 3000
-#: A command is done once it is read back; the instrument may take some exchanges to follow.
+#: The instrument may take some exchanges to follow a command.
 _READ_BACKS = 5
-_SAFE_ATTEMPTS = 3
+
+
+def _websq(device: Device) -> SingleQuantumWebSq:
+    return cast("SingleQuantumWebSq", device)
 
 
 def _refuse_wrong_count(device: Device, value: Any) -> None:
@@ -34,41 +29,54 @@ def _refuse_wrong_count(device: Device, value: Any) -> None:
 
 def _refuse_jump(device: Device, value: Any) -> None:
     websq = _websq(device)
-    if value and not websq.detectors_enabled and any(websq.bias_ua):
+    if not value or websq.detectors_enabled:
+        return
+    currents = websq.bias_ua
+    if any(abs(current) > bias.RAMP_STEP_UA for current in currents):
         raise InterlockError(
             f"{websq.name}.detectors_enabled is refused: the bias would jump to "
-            f"{', '.join(f'{current:g}' for current in websq.bias_ua)} µA",
+            f"{', '.join(f'{current:g}' for current in currents)} µA.",
             device=websq.name,
             hint=f"Set {websq.name}.bias_ua to zero, enable, then set the bias: it is ramped.",
         )
 
 
-def _ramp_to(device: Device, value: Any) -> None:
-    for _ in _websq(device).steps_to(value):
+def _ramp_bias(device: Device, value: Any) -> None:
+    for _ in _websq(device).bias_control.steps(value):
         pass
 
 
-def _confirm(name: str) -> Any:
-    def confirm(device: Device, value: Any) -> None:
-        for _ in range(_READ_BACKS):
-            read = getattr(device, name)
-            if read == value or (isinstance(value, tuple) and bias.is_same_bias(read, value)):
-                return
-        raise InstrumentError(
-            f"{device.name}.{name} was set to {value} and reads back {read}", device=device.name
-        )
-
-    return confirm
+def _confirm_level(device: Device, value: Any) -> None:
+    # The level's DAC is unknown; a tenth of a millivolt is below any amplifier's noise.
+    _confirm(device, "trigger_level_mv", value, tolerance=0.1)
 
 
-def _websq(device: Device) -> SingleQuantumWebSq:
-    return cast("SingleQuantumWebSq", device)
+def _confirm_enabled(device: Device, value: Any) -> None:
+    _confirm(device, "detectors_enabled", (value,), tolerance=0.0)
+
+
+def _confirm_period(device: Device, value: Any) -> None:
+    _confirm(device, "measurement_period_ms", (value,), tolerance=0.5)
+
+
+def _confirm(device: Device, name: str, value: tuple[float, ...], *, tolerance: float) -> None:
+    read: Any = None
+    for _ in range(_READ_BACKS):
+        read = getattr(device, name)
+        numbers = read if isinstance(read, tuple) else (read,)
+        if len(numbers) == len(value) and all(
+            abs(a - b) <= tolerance for a, b in zip(numbers, value, strict=True)
+        ):
+            return
+    raise InstrumentError(
+        f"{device.name}.{name} was set to {value} and reads back {read}", device=device.name
+    )
 
 
 class SingleQuantumWebSq(Device):
     """Superconducting nanowire detectors with their bias sources and counters.
 
-    Settings may be used from any thread. The counts have one buffer for all readers.
+    May be used from any thread; the counts have one buffer for all their readers.
     """
 
     kinds = ("detector",)
@@ -84,18 +92,18 @@ class SingleQuantumWebSq(Device):
         limits=(0.0, protocol.MAX_BIAS_UA),
         is_array=True,
         guard=_refuse_wrong_count,
-        apply=_ramp_to,
-        doc="Bias current of each detector; goes there in steps.",
+        apply=_ramp_bias,
+        doc="Bias current of each detector; goes there in steps of 0.5 µA.",
     )
     trigger_level_mv = Setting(
         protocol.GET_TRIGGER_LEVEL_MV,
         protocol.set_trigger_level_mv,
         unit="mV",
-        # Pulses behind the amplifiers are below a volt; the instrument knows its own bounds.
+        # Amplified pulses are below a volt; the instrument refuses what its own bounds exclude.
         limits=(-1000.0, 1000.0),
         is_array=True,
         guard=_refuse_wrong_count,
-        confirm=_confirm("trigger_level_mv"),
+        confirm=_confirm_level,
         doc="Level that a pulse of each detector must cross to be counted.",
     )
     detectors_enabled = Setting(
@@ -103,7 +111,7 @@ class SingleQuantumWebSq(Device):
         protocol.set_detectors_enabled,
         choices=(False, True),
         guard=_refuse_jump,
-        confirm=_confirm("detectors_enabled"),
+        confirm=_confirm_enabled,
         is_emission=True,
         doc="Bias sources of all detectors: on or off.",
     )
@@ -111,9 +119,9 @@ class SingleQuantumWebSq(Device):
         protocol.GET_MEASUREMENT_PERIOD_MS,
         protocol.set_measurement_period_ms,
         unit="ms",
-        # A minute is more than anyone waits for; only the lower limit is the instrument's.
+        # Only the lower limit is the instrument's; a minute is more than anybody waits for.
         limits=(protocol.MIN_PERIOD_MS, 60_000.0),
-        confirm=_confirm("measurement_period_ms"),
+        confirm=_confirm_period,
         doc="How long each line of counts counts.",
     )
     bias_voltage_mv = Reading(
@@ -135,13 +143,15 @@ class SingleQuantumWebSq(Device):
         companions: Mapping[str, Link] | None = None,
     ) -> None:
         super().__init__(link, name=name, limits=limits, companions=companions)
+        self.bias_control = BiasControl(self)
         self._counts = CountsStream(self.companions["counts"])
-        #: Counts the calls of make_safe; what raises the bias stops when it sees a new one.
-        self._safe_calls = 0
 
     def identify(self) -> Identity:
         """Return the number of detectors; the instrument tells no serial number."""
-        return Identity("Single Quantum", f"WebSQ with {self.detector_count} detectors", "")
+        self.bias_control.channel_count = self.detector_count
+        return Identity(
+            "Single Quantum", f"WebSQ with {self.bias_control.channel_count} detectors", ""
+        )
 
     def check_channel_count(self, values: Sequence[float]) -> None:
         """Raise LimitError unless there is one value per detector."""
@@ -152,64 +162,26 @@ class SingleQuantumWebSq(Device):
                 device=self.name,
             )
 
-    def ramp_bias(self, target_ua: Sequence[float]) -> Iterator[float]:
+    def ramp_bias(self, target_ua: Sequence[float]) -> Generator[float, None, None]:
         """Ramp the bias; yields after each step the seconds to wait before the next.
 
-        The link is free while the caller waits. Closing the iterator leaves the bias where it
-        is; `make_safe` from another thread ends the ramp.
+        Setting `bias_ua` takes the same steps without the waits. Closing the generator leaves
+        the bias where it is; `make_safe` from another thread ends the ramp.
 
         Raises:
             LimitError: the target is refused, before anything is sent.
-            InterlockError: somebody else changed the bias during the ramp.
+            InterlockError: the bias was made safe or changed by somebody else meanwhile.
             InstrumentError: the instrument did not follow.
         """
         target = type(self).bias_ua.check(
             tuple(target_ua), name=self.name, limits=self.limits.get("bias_ua")
         )
         self.check_channel_count(target)
-        return self._ramp(target)
-
-    def _ramp(self, target: tuple[float, ...]) -> Iterator[float]:
-        for reached in self.steps_to(target):
-            self._announce_bias(reached)
-            yield RAMP_INTERVAL_S
-
-    def steps_to(self, target: tuple[float, ...]) -> Iterator[tuple[float, ...]]:
-        """Send the bias currents up to a checked target one after the other and yield each."""
-        safe_calls = self._safe_calls
-        present = self.bias_ua
-        while present != target:
-            step = bias.next_step(present, target)
-            self._send_step(present, step, safe_calls)
-            present = step
-            yield step
-
-    def _send_step(
-        self, present: tuple[float, ...], step: tuple[float, ...], safe_calls: int
-    ) -> None:
-        with self.link.transaction():
-            self._refuse_after_safe(safe_calls)
-            found = self.bias_ua
-            if not bias.is_same_bias(found, present):
-                raise InterlockError(
-                    f"the bias of {self.name} is {found} µA instead of {present} µA: somebody "
-                    "else changed it; the ramp stops",
-                    device=self.name,
-                )
-            self.execute(protocol.set_bias_ua(step))
-            _confirm("bias_ua")(self, step)
-
-    def _refuse_after_safe(self, safe_calls: int) -> None:
-        if self._safe_calls != safe_calls:
-            raise InterlockError(
-                f"{self.name} was made safe; its bias stays at zero until it is set again",
-                device=self.name,
-            )
+        return self.bias_control.ramp(target)
 
     def latched_channels(self) -> tuple[int, ...]:
         """Return the channels, from 1, that are latched: normal, and blind until re-armed."""
-        with self.link.transaction():
-            return bias.latched(self.bias_ua, self.bias_voltage_mv)
+        return self.bias_control.latched()
 
     def rearm_latched(self) -> Generator[float, None, None]:
         """Bring latched channels back to their bias; yields seconds to wait.
@@ -218,28 +190,58 @@ class SingleQuantumWebSq(Device):
         channels stay as they are. Does nothing when no channel is latched.
 
         Raises:
+            InterlockError: the bias was made safe or changed by somebody else meanwhile.
             InstrumentError: channels latched again each time; they stay at zero bias.
         """
-        target = self.bias_ua
-        latched = self.latched_channels()
-        safe_calls = self._safe_calls
-        for _ in range(REARM_ATTEMPTS):
-            if not latched:
-                return
-            self._drop(latched, safe_calls)
-            yield REARM_HOLD_S
-            self._refuse_after_safe(safe_calls)
-            others = [n for n in range(1, len(target) + 1) if n not in latched]
-            low = bias.without_bias(target, others)
-            yield from self._ramp(
-                tuple(a or b for a, b in zip(low, self.bias_ua, strict=True))
-            )
-            latched = tuple(channel for channel in latched if channel in self.latched_channels())
-        if latched:
-            self._drop(latched, safe_calls)
-            raise InstrumentError(
-                f"detectors {', '.join(str(n) for n in latched)} of {self.name} latched again "
-                f"after {REARM_ATTEMPTS} attempts; their bias stays at zero",
+        return self.bias_control.rearm()
+
+    def auto_bias(
+        self, dark_counts: Sequence[float], *, is_dark: bool
+    ) -> Generator[float, None, tuple[float, ...]]:
+        """Let the instrument raise each bias to these dark counts; yields seconds to wait.
+
+        The generator's value is what the instrument found, in µA. `is_dark` is the caller's
+        word that no light reaches the detectors: with light the search ends at a wrong bias.
+        Closing the generator ends the search and takes the bias off.
+
+        Raises:
+            InterlockError: it is not dark, the detectors are off, or made safe meanwhile.
+            LimitError: the number of values is wrong, or the bias found is beyond the limit.
+            InstrumentError: the search does not end.
+        """
+        if not is_dark:
+            raise InterlockError(
+                f"the automatic bias of {self.name} is refused: it needs dark detectors.",
                 device=self.name,
-                hint="Reduce their bias or the light on them, then set the bias again.",
+                hint="Switch the light off or block it, then say so (is_dark=True).",
             )
+        if not self.detectors_enabled:
+            raise InterlockError(
+                f"the automatic bias of {self.name} is refused: the detectors are off",
+                device=self.name,
+            )
+        self.check_channel_count(dark_counts)
+        return self.bias_control.auto_bias(tuple(dark_counts))
+
+    def read_counts(self, timeout_s: float = 0.0) -> list[CountsLine]:
+        """Return the lines of counts since the last call; none is lost or told twice.
+
+        Waits at most `timeout_s` of wall-clock time for the first.
+
+        Raises:
+            ProtocolError: a line is damaged; the sound ones come with the next call.
+            LinkError: the connection was lost.
+        """
+        return self._counts.take(timeout_s)
+
+    def latest_rates_hz(self) -> tuple[float, ...]:
+        """Return each channel's count rate in the newest period; empty before the first."""
+        line = self._counts.latest()
+        if line is None:
+            return ()
+        period_s = self.measurement_period_ms * 1e-3
+        return tuple(count / period_s for count in line.counts)
+
+    def make_safe(self) -> None:
+        """Take the bias off every detector and confirm it; ramps under way end."""
+        self.bias_control.make_safe()

@@ -6,7 +6,7 @@ kinds, never on a driver.
 """
 
 from labctl.device.device import Companion, Device, Identity
-from labctl.device.kinds import KINDS, Detector, Laser
+from labctl.device.kinds import KINDS, Detector, Laser, PowerMeter, Rotator
 from labctl.device.parameter import Guard, Limits, Reading, Setting, parse_text
 from labctl.device.registry import load_driver, load_plugin, plugins
 from labctl.device.request import Request
@@ -20,8 +20,10 @@ __all__ = [
     "Identity",
     "Laser",
     "Limits",
+    "PowerMeter",
     "Reading",
     "Request",
+    "Rotator",
     "Setting",
     "load_driver",
     "load_plugin",

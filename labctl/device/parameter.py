@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from enum import Enum
+from numbers import Integral, Rational, Real
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from labctl.device.request import Request
 from labctl.errors import LimitError, nearest
-from labctl.units import SYMBOLS, format_quantity
+from labctl.units import format_quantity, unit_of
 
 if TYPE_CHECKING:
     from labctl.device.device import Device
@@ -40,11 +41,10 @@ class Reading(Generic[T]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
-        _, _, suffix = name.rpartition("_")
-        if self.unit != SYMBOLS.get(suffix, ""):
+        if self.unit != unit_of(name):
             raise TypeError(
                 f"{owner.__name__}.{name} is declared in {self.unit or 'no unit'}, "
-                f"its name says {SYMBOLS.get(suffix, 'no unit')}"
+                f"its name says {unit_of(name) or 'no unit'}"
             )
 
     @overload
@@ -146,12 +146,13 @@ class Setting(Generic[T]):
             return self._check_array(value, name, limits or self.limits)
         if self.limits is not None:
             self._check_number(value, f"{name}.{self.name}", name, limits or self.limits)
-            return value
+            return cast("T", _plain_number(value))
         if self.choices is not None and value not in self.choices:
-            allowed = ", ".join(str(choice) for choice in self.choices)
-            hint = nearest(str(value), [str(choice) for choice in self.choices])
+            words = [_word(choice) for choice in self.choices]
             raise LimitError(
-                f'{name}.{self.name} = "{value}" is not one of {allowed}{hint}', device=name
+                f'{name}.{self.name} = "{value}" is not one of {", ".join(words)}'
+                f"{nearest(str(value), words)}",
+                device=name,
             )
         return value
 
@@ -172,8 +173,7 @@ class Setting(Generic[T]):
 
     def _check_number(self, value: Any, what: str, name: str, limits: Limits) -> None:
         low, high = limits
-        # bool is an int in Python, but "power_mw = true" is a slip.
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or math.isnan(value):
+        if not _is_number(value):
             raise LimitError(
                 f"{what} = {value!r} is not a number; allowed are "
                 f"{low:g} to {format_quantity(float(high), self.unit)}",
@@ -186,6 +186,24 @@ class Setting(Generic[T]):
                 f"{low:g} to {format_quantity(float(high), self.unit)}{where}",
                 device=name,
             )
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether `value` is a real number of any type (numpy's too) and not NaN."""
+    # bool is an int in Python, but "power_mw = true" is a slip.
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    return isinstance(value, Rational) or not math.isnan(value)
+
+
+def _plain_number(value: Any) -> float:
+    """Return a number of any type as Python's own int or float."""
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def _word(choice: Any) -> str:
+    """Return `choice` as an operator types it."""
+    return format_quantity(choice.value if isinstance(choice, Enum) else choice, "")
 
 
 def parse_text(setting: Setting[Any], text: str, *, name: str) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from labctl.clock import Clock
-from labctl.device import Device, Laser
+from labctl.device import Device, Laser, Rotator
 from labctl.errors import ConfigError, nearest
 from labctl.lab.config import BenchConfig
 from labctl.lab.safety import SafetyReport, make_all_safe
@@ -28,10 +28,12 @@ class Detector:
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """Detectors that stand together."""
+    """Detectors that stand together, and the plate in front of their analyzer."""
 
     name: str
     detectors: tuple[Detector, ...]
+    rotator: str | None = None
+    rotator_zero_deg: float = 0.0
 
 
 class Bench:
@@ -61,11 +63,18 @@ class Bench:
             for name, d in config.detectors.items()
         }
         self.stations = {
-            name: Station(name, tuple(self.detectors[d] for d in station.detectors))
+            name: Station(
+                name,
+                tuple(self.detectors[d] for d in station.detectors),
+                station.rotator,
+                station.rotator_zero_deg,
+            )
             for name, station in config.stations.items()
         }
         #: Counts the pauses of the run; a dwell that sees it change is taken again.
         self.interruptions = 0
+        #: Intervals of tag time that the dwells of a replayed run take instead of "from now".
+        self.recorded_dwells: Iterator[tuple[int, int]] | None = None
 
     @property
     def lasers(self) -> list[Laser]:
@@ -73,6 +82,28 @@ class Bench:
         return [
             cast("Laser", device) for device in self.devices.values() if "laser" in device.kinds
         ]
+
+    @property
+    def rotators(self) -> dict[str, Rotator]:
+        """The rotation mounts of the bench, by name."""
+        return {
+            name: cast("Rotator", device)
+            for name, device in self.devices.items()
+            if "rotator" in device.kinds
+        }
+
+    def station(self, name: str) -> Station:
+        """Return the station called `name`.
+
+        Raises:
+            ConfigError: there is no such station.
+        """
+        if name not in self.stations:
+            raise ConfigError(
+                f'unknown station "{name}"{nearest(name, self.stations)}; '
+                f"known are: {', '.join(self.stations) or 'none'}"
+            )
+        return self.stations[name]
 
     def detector(self, name: str) -> Detector:
         """Return the detector called `name`, or the one on channel `name` of the only tagger.

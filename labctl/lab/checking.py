@@ -34,7 +34,7 @@ def check_bench(
         _check_limits(name, instrument, drivers[name], problems)
         _check_settings(name, instrument, drivers[name], problems)
     _check_detectors(config, drivers, problems, dropped)
-    _check_stations(config, problems, dropped)
+    _check_stations(config, drivers, problems, dropped)
     return drivers
 
 
@@ -145,8 +145,9 @@ def _check_detectors(
                 f'"{detector.tagger}" is no time tagger; taggers here: {", ".join(taggers)}',
             )
             continue
-        channels: tuple[int, ...] = getattr(driver, "channels", ())
-        if detector.channel not in channels:
+        channels = getattr(driver, "channels", ())
+        # The channels of a recording are known once it is open.
+        if isinstance(channels, tuple) and detector.channel not in channels:
             problems.add(
                 f"[detectors.{name}] channel",
                 f"{detector.channel} is no channel of {detector.tagger}; "
@@ -159,8 +160,18 @@ def _check_detectors(
             )
 
 
-def _check_stations(config: BenchConfig, problems: Problems, dropped: frozenset[str]) -> None:
+def _check_stations(
+    config: BenchConfig,
+    drivers: dict[str, type[Device]],
+    problems: Problems,
+    dropped: frozenset[str],
+) -> None:
+    rotators = [name for name, driver in drivers.items() if "rotator" in driver.kinds]
     for name, station in config.stations.items():
+        if station.rotator is not None and station.rotator not in {*rotators, *dropped}:
+            problems.add(
+                f"[stations.{name}] rotator", _unknown("rotator", station.rotator, rotators)
+            )
         for detector in station.detectors:
             if detector not in config.detectors and detector not in dropped:
                 problems.add(

@@ -88,7 +88,16 @@ class DetectorConfig(_Table):
 class StationConfig(_Table):
     """`[stations.NAME]`: detectors that stand together; experiments ask for stations."""
 
-    detectors: tuple[str, ...] = Field(min_length=1, description="Detectors of the station.")
+    detectors: tuple[str, ...] = Field(
+        min_length=1,
+        description="Detectors of the station; behind an analyzer: the plus output's first.",
+    )
+    rotator: str | None = Field(
+        None, description="Mount of the half-wave plate in front of the analyzer."
+    )
+    rotator_zero_deg: float = Field(
+        0.0, description="Angle of the mount at which the analyzer looks at horizontal."
+    )
 
 
 class BenchConfig(_Table):

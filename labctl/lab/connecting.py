@@ -11,6 +11,8 @@ from labctl.errors import ConfigError, LabError
 from labctl.lab.checking import configured_value
 from labctl.lab.loading import LoadedBench
 from labctl.lab.runtime import Claim, claim_address
+from labctl.tags.formats import open_tags
+from labctl.tags.player import TagPlayer
 from labctl.transport import Address, Link, Wire, WireOptions, open_wire, parse_address
 
 __all__ = ["Connector"]
@@ -38,8 +40,11 @@ class Connector:
         self.clock: Clock = self.simulation if self.simulation is not None else WallClock()
 
     def is_simulated(self, name: str) -> bool:
-        """Return whether the instrument `name` is a simulated one."""
-        return self._all_simulated or self._loaded.config.instruments[name].simulated
+        """Return whether the instrument `name` is a simulated one; a recording never is."""
+        instrument = self._loaded.config.instruments[name]
+        if parse_address(instrument.address).kind == "file":
+            return False
+        return self._all_simulated or instrument.simulated
 
     def connect(self, name: str) -> tuple[Device, Identity]:
         """Open the instrument `name` and ask what it is.
@@ -86,6 +91,8 @@ class Connector:
         return links[-1]
 
     def _open_wire(self, address: Address, options: WireOptions, name: str) -> Wire:
+        if address.kind == "file":
+            return TagPlayer(open_tags(address.target), self.clock)
         if self.is_simulated(name):
             return cast("Wire", self.simulation.open_wire(address, options))
         self._claims.append(claim_address(address.canonical))
@@ -94,8 +101,12 @@ class Connector:
     def _open_simulation(self, seed: int, speed: float, truth_file: Path | None) -> Any:
         config = self._loaded.config
         names = [name for name in config.instruments if self.is_simulated(name)]
-        if len(names) < len(config.instruments) and speed != 1:
-            real = ", ".join(name for name in config.instruments if name not in names)
+        real = ", ".join(
+            name
+            for name, instrument in config.instruments.items()
+            if name not in names and parse_address(instrument.address).kind != "file"
+        )
+        if real and speed != 1:
             raise ConfigError(
                 f"speed = {speed:g} needs a fully simulated bench; real are: {real}",
                 hint="Leave the speed out, or use --simulated.",

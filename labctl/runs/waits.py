@@ -7,11 +7,12 @@ time.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from labctl.errors import ReplyTimeoutError, TagLossError
+from labctl.errors import ConfigError, ReplyTimeoutError, TagLossError
 from labctl.lab import Bench
 from labctl.runs.plan import Plan, Progress, Retaken
 from labctl.tags import TagBlock, TagPump, TagSubscription
@@ -22,6 +23,7 @@ __all__ = ["BlockConsumer", "Dwell", "dwell", "settle"]
 _PIECE_S = 0.05
 #: A tagger that delivers nothing for so long is not streaming.
 _SILENCE_S = 5.0
+_END_OF_TIME_PS = 1 << 62
 
 
 class BlockConsumer(Protocol):
@@ -52,7 +54,7 @@ def settle(bench: Bench, duration_s: float) -> Plan[None]:
 def dwell(
     bench: Bench,
     pump: TagPump,
-    duration_s: float,
+    duration_s: float | None,
     make_consumers: Callable[[], Iterable[BlockConsumer]],
     progress: Callable[[float], Progress] = Progress,
 ) -> Plan[Dwell]:
@@ -61,10 +63,11 @@ def dwell(
     The interval begins with the first tag time that is certainly after the call. Where the
     run is paused meanwhile, the dwell is taken again from its beginning, with consumers made
     anew. `progress` makes what is yielded from the fraction of the dwell that is done.
+    None for the duration takes a recording from its beginning to its end.
 
     Raises:
         TagLossError: the tagger lost tags and the bench says `on_tag_loss = "abort"`.
-        ReplyTimeoutError: the tagger delivers nothing.
+        ReplyTimeoutError: the tagger delivers nothing, or the recording ends too early.
     """
     while True:
         taken = yield from _attempt(bench, pump, duration_s, list(make_consumers()), progress)
@@ -76,41 +79,91 @@ def dwell(
 def _attempt(
     bench: Bench,
     pump: TagPump,
-    duration_s: float,
+    duration_s: float | None,
     consumers: list[BlockConsumer],
     progress: Callable[[float], Progress],
 ) -> Plan[Dwell | None]:
     interruptions = bench.interruptions
     with pump.fanout.subscribe() as blocks:
         yield from _wait_for_stream(bench, pump)
-        now_ps = pump.tag_time_ps(bench.clock.now_s()) or 0
-        start_ps = now_ps + round(pump.tagger.latency_s * 1e12)
-        stop_ps = start_ps + round(duration_s * 1e12)
+        start_ps, stop_ps = _interval_ps(bench, pump, duration_s)
+        silence = _Silence(bench, pump)
         lost = 0
-        reached_ps, silent_since_s = start_ps, bench.clock.now_s()
-        while (pump.stop_ps or 0) < stop_ps:
+        while (pump.stop_ps or 0) < stop_ps and not pump.is_finished:
             bench.clock.wait(_PIECE_S)
             lost += _hand_over(bench, pump, blocks, consumers, (start_ps, stop_ps))
             yield progress(_fraction(pump.stop_ps, start_ps, stop_ps))
             if bench.interruptions != interruptions:
                 return None
-            if (pump.stop_ps or 0) > reached_ps:
-                reached_ps, silent_since_s = pump.stop_ps or 0, bench.clock.now_s()
-            elif bench.clock.now_s() - silent_since_s > _SILENCE_S:
-                raise _silent(pump)
+            silence.check()
         lost += _hand_over(bench, pump, blocks, consumers, (start_ps, stop_ps))
-    return Dwell(start_ps, stop_ps, lost)
+    if pump.is_finished and duration_s is not None and (pump.stop_ps or 0) < stop_ps:
+        raise ReplyTimeoutError(
+            f"the recording ends at {pump.stop_ps} ps, before the dwell does at {stop_ps} ps",
+            device=pump.tagger.name,
+        )
+    return Dwell(start_ps, min(stop_ps, pump.stop_ps or stop_ps), lost)
+
+
+def _interval_ps(bench: Bench, pump: TagPump, duration_s: float | None) -> tuple[int, int]:
+    """Return the tag time that the dwell covers."""
+    if bench.recorded_dwells is not None:
+        recorded = next(bench.recorded_dwells, None)
+        if recorded is None:
+            raise ReplyTimeoutError(
+                "the recording has no more dwells than the original run took",
+                device=pump.tagger.name,
+            )
+        return recorded
+    if duration_s is None:
+        if not pump.tagger.is_patient:
+            raise ConfigError(
+                f"{pump.tagger.name} is no recording, so a dwell needs a duration",
+                device=pump.tagger.name,
+            )
+        return pump.start_ps or 0, _END_OF_TIME_PS
+    now_ps = pump.tag_time_ps(bench.clock.now_s()) or 0
+    start_ps = now_ps + round(pump.tagger.latency_s * 1e12)
+    return start_ps, start_ps + round(duration_s * 1e12)
+
+
+class _Silence:
+    """Notices a tagger that has stopped delivering, in bench time and in wall-clock time."""
+
+    def __init__(self, bench: Bench, pump: TagPump) -> None:
+        self._bench = bench
+        self._pump = pump
+        self._reached_ps: int | None = None
+        self._since_s = self._now_s()
+
+    def check(self) -> None:
+        """Raise ReplyTimeoutError when nothing has come for too long by either clock."""
+        if self._pump.stop_ps != self._reached_ps:
+            self._reached_ps, self._since_s = self._pump.stop_ps, self._now_s()
+            return
+        # A stepped bench lets five seconds pass in no time, a slow one in hours.
+        if all(
+            now - since > _SILENCE_S
+            for now, since in zip(self._now_s(), self._since_s, strict=True)
+        ):
+            raise ReplyTimeoutError(
+                f"{self._pump.tagger.name} has delivered no tags for {_SILENCE_S:g} s",
+                device=self._pump.tagger.name,
+                hint="Check its inputs, its threshold and its clock.",
+            )
+
+    def _now_s(self) -> tuple[float, float]:
+        return self._bench.clock.now_s(), time.monotonic()
 
 
 def _wait_for_stream(bench: Bench, pump: TagPump) -> Plan[None]:
-    since_s = bench.clock.now_s()
-    while pump.stop_ps is None:
+    silence = _Silence(bench, pump)
+    while pump.stop_ps is None and not pump.is_finished:
         bench.clock.wait(_PIECE_S)
         if pump.error is not None:
             raise pump.error
         yield Progress(0.0, "waiting for the first tags")
-        if bench.clock.now_s() - since_s > _SILENCE_S:
-            raise _silent(pump)
+        silence.check()
 
 
 def _hand_over(
@@ -141,11 +194,3 @@ def _hand_over(
 
 def _fraction(reached_ps: int | None, start_ps: int, stop_ps: int) -> float:
     return max(0.0, min(1.0, ((reached_ps or start_ps) - start_ps) / (stop_ps - start_ps)))
-
-
-def _silent(pump: TagPump) -> ReplyTimeoutError:
-    return ReplyTimeoutError(
-        f"{pump.tagger.name} has delivered no tags for {_SILENCE_S:g} s",
-        device=pump.tagger.name,
-        hint="Check its inputs, its threshold and its clock.",
-    )

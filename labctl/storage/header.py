@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shlex
-import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -140,7 +139,7 @@ def _environment() -> dict[str, HeaderValue]:
         "h5py_version": h5py.__version__,
         "hdf5_version": h5py.version.hdf5_version,
         "platform": platform.platform(),
-        "host": socket.gethostname(),
+        "host": platform.node(),
         "pid": os.getpid(),
         "command_line": shlex.join(sys.argv),
     }

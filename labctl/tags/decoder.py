@@ -16,8 +16,15 @@ class TagDecoder(Protocol):
     same tags.
     """
 
+    @property
+    def is_finished(self) -> bool:
+        """True when the stream has ended for good; a live instrument's never does."""
+        ...
+
     def feed(self, data: bytes) -> TagBlock | None:
-        """Return what `data` completes, or None when nothing is complete yet.
+        """Return the next block that `data` completes, or None when nothing is complete.
+
+        Called again with no data until it returns None.
 
         Raises:
             ProtocolError: the bytes are not what the manual allows.

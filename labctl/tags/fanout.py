@@ -25,11 +25,14 @@ class TagSubscription:
         self._blocks: deque[TagBlock] = deque()
         self._tags = 0
         self._error: LabError | None = None
+        self._is_hurried = False
         self._changed = threading.Condition()
 
-    def _put(self, block: TagBlock) -> None:
+    def _put(self, block: TagBlock, *, wait: bool) -> None:
         with self._changed:
-            if self._error is None and self._tags + len(block) > self._capacity_tags:
+            if wait:
+                self._changed.wait_for(lambda: self._has_room(block) or self._is_hurried)
+            if self._error is None and not self._has_room(block):
                 self._error = TagLossError(
                     f"a consumer fell behind by {self._tags} tags; tags from "
                     f"{block.start_ps} ps on were not carried to it",
@@ -38,6 +41,14 @@ class TagSubscription:
             if self._error is None:
                 self._blocks.append(block)
                 self._tags += len(block)
+            self._changed.notify_all()
+
+    def _has_room(self, block: TagBlock) -> bool:
+        return not self._blocks or self._tags + len(block) <= self._capacity_tags
+
+    def _hurry(self) -> None:
+        with self._changed:
+            self._is_hurried = True
             self._changed.notify_all()
 
     def _fail(self, error: LabError) -> None:
@@ -57,6 +68,7 @@ class TagSubscription:
             if self._blocks:
                 block = self._blocks.popleft()
                 self._tags -= len(block)
+                self._changed.notify_all()
                 return block
             if self._error is not None:
                 raise self._error
@@ -67,9 +79,11 @@ class TagSubscription:
         with self._changed:
             self._blocks.clear()
             self._tags = 0
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Stop receiving."""
+        self._hurry()
         self._fanout._remove(self)  # noqa: SLF001  the two classes are one mechanism
 
     def __enter__(self) -> Self:
@@ -84,9 +98,11 @@ class TagFanout:
 
     A sink is called in the pump's thread and must only put the block into a queue of its
     own (the recorder's is bounded and raises TagLossError when it cannot carry more).
+    Where the source is patient (a file), publishing waits for the slowest consumer instead.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_patient: bool = False) -> None:
+        self._is_patient = is_patient
         self._subscriptions: tuple[TagSubscription, ...] = ()
         self._sinks: tuple[Callable[[TagBlock], None], ...] = ()
         self._lock = threading.Lock()
@@ -98,9 +114,14 @@ class TagFanout:
             LabError: a sink could not take it.
         """
         for subscription in self._subscriptions:
-            subscription._put(block)  # noqa: SLF001  the two classes are one mechanism
+            subscription._put(block, wait=self._is_patient)  # noqa: SLF001  the two classes are one mechanism
         for sink in self._sinks:
             sink(block)
+
+    def hurry(self) -> None:
+        """Wait for no consumer any more: the stream is about to stop."""
+        for subscription in self._subscriptions:
+            subscription._hurry()  # noqa: SLF001  the two classes are one mechanism
 
     def fail(self, error: LabError) -> None:
         """Tell every consumer that the stream ended with `error`."""

@@ -28,12 +28,15 @@ class TagPump:
 
     def __init__(self, tagger: TimeTagger, clock: Clock) -> None:
         self.tagger = tagger
-        self.fanout = TagFanout()
+        self.fanout = TagFanout(is_patient=tagger.is_patient)
         self.error: LabError | None = None
+        #: True once a stream that ends, such as a file's, has been delivered to its end.
+        self.is_finished = False
         self._clock = clock
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._progress = threading.Condition()
+        self._start_ps: int | None = None
         self._stop_ps: int | None = None
         self._offset_s: float | None = None
         self._sequence = 0
@@ -44,6 +47,11 @@ class TagPump:
     def is_running(self) -> bool:
         """True while the stream is carried."""
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def start_ps(self) -> int | None:
+        """Beginning of the interval delivered so far, or None before the first block."""
+        return self._start_ps
 
     @property
     def stop_ps(self) -> int | None:
@@ -75,6 +83,8 @@ class TagPump:
         if self.is_running:
             return
         self.error = None
+        self.is_finished = False
+        self._start_ps = None
         self._stop_ps = self._offset_s = None
         self._stopping.clear()
         decoder = self.tagger.start_stream()
@@ -88,6 +98,7 @@ class TagPump:
         if self._thread is None:
             return
         self._stopping.set()
+        self.fanout.hurry()
         self._thread.join()
         self._thread = None
         self.tagger.stop_stream()
@@ -118,13 +129,22 @@ class TagPump:
                 except ReplyTimeoutError:
                     continue
                 block = decoder.feed(data)
-                if block is not None:
+                while block is not None:
                     self._deliver(block)
+                    block = decoder.feed(b"")
+                if decoder.is_finished:
+                    self._finish()
+                    return
         except LabError as error:
             self.error = error
             self.fanout.fail(error)
             with self._progress:
                 self._progress.notify_all()
+
+    def _finish(self) -> None:
+        with self._progress:
+            self.is_finished = True
+            self._progress.notify_all()
 
     def _deliver(self, block: TagBlock) -> None:
         now_s = self._clock.now_s()
@@ -135,6 +155,8 @@ class TagPump:
         with self._progress:
             self._tags += len(block)
             self._lost += block.lost
+            if self._start_ps is None:
+                self._start_ps = block.start_ps
             self._stop_ps = block.stop_ps
             self._offset_s = offset_s if self._offset_s is None else min(self._offset_s, offset_s)
             self._progress.notify_all()

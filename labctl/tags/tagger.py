@@ -29,6 +29,11 @@ class TimeTagger(Protocol):
         """Longest time from a click to the arrival of its tag on a host that keeps up."""
         ...
 
+    @property
+    def is_patient(self) -> bool:
+        """True when the stream waits for slow consumers: a file does, an instrument never."""
+        ...
+
     def start_stream(self) -> TagDecoder:
         """Begin streaming and return the decoder for the bytes that come.
 

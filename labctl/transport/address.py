@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from labctl.errors import ConfigError
 
 __all__ = ["FORMS", "Address", "parse_address"]
 
-WireKind = Literal["visa", "serial", "tcp"]
+WireKind = Literal["visa", "serial", "tcp", "file"]
 
 FORMS = (
     "serial:///dev/ttyUSB0, serial://COM3, tcp://192.168.1.20:5025, "
-    "or a VISA resource such as ASRL/dev/ttyUSB0::INSTR"
+    "a VISA resource such as ASRL/dev/ttyUSB0::INSTR, or file://PATH for a recording"
 )
 
 _VISA = re.compile(
@@ -44,6 +45,8 @@ class Address:
         """The same string for every spelling of one wire: duplicates and locks compare it."""
         if self.kind == "tcp":
             return f"tcp://{self.target.lower()}:{self.port}"
+        if self.kind == "file":
+            return f"file://{Path(self.target).resolve()}"
         if self.kind == "serial":
             return _canonical_serial(self.target)
         if serial := _ASRL.fullmatch(self.target):
@@ -70,6 +73,8 @@ def parse_address(text: str) -> Address:
     """
     if text.startswith("serial://") and len(text) > len("serial://"):
         return Address(text, "serial", text.removeprefix("serial://"))
+    if text.startswith("file://") and len(text) > len("file://"):
+        return Address(text, "file", text.removeprefix("file://"))
     if match := _TCP.match(text):
         port = int(match["port"])
         if not 0 < port <= _MAX_PORT:

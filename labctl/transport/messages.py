@@ -7,6 +7,8 @@ may be heard, is decided by the handler.
 from __future__ import annotations
 
 import contextlib
+import logging
+import re
 import threading
 from collections.abc import Callable
 from typing import Self
@@ -17,7 +19,12 @@ from labctl.errors import LinkError, ReplyTimeoutError
 
 __all__ = ["MAX_MESSAGE_BYTES", "MessageServer", "request"]
 
+_log = logging.getLogger(__name__)
+
 MAX_MESSAGE_BYTES = 1 << 20
+#: No more than host and port: ZeroMQ reads `tcp://SOURCE;TARGET` as a connection to TARGET.
+_ENDPOINT = re.compile(r"tcp://127\.0\.0\.1:(?P<port>\d{1,5})", re.ASCII)
+_MAX_PORT = 65_535
 #: So that a slow answer (an instrument that times out) never keeps `safe` waiting.
 _WORKERS = 4
 
@@ -25,7 +32,8 @@ _WORKERS = 4
 class MessageServer:
     """Answers requests in its own threads until closed.
 
-    `handler` gets the bytes of a request and returns those of the reply; it must not raise.
+    `handler` gets the bytes of a request and returns those of the reply. Where it fails, the
+    error is logged and the reply is empty.
     """
 
     def __init__(self, handler: Callable[[bytes], bytes]) -> None:
@@ -71,10 +79,21 @@ class MessageServer:
     def _work(self) -> None:
         socket = self._context.socket(zmq.REP)
         socket.connect("inproc://workers")
-        with contextlib.suppress(zmq.ContextTerminated):
-            while True:
-                socket.send(self._handler(socket.recv()))
-        socket.close(linger=200)
+        try:
+            with contextlib.suppress(zmq.ContextTerminated):
+                while True:
+                    # All parts are received, or the socket would refuse to answer.
+                    socket.send(self._reply(b"".join(socket.recv_multipart())))
+        finally:
+            # A socket left open would keep the context from ending, and `close` waiting.
+            socket.close(linger=200)
+
+    def _reply(self, message: bytes) -> bytes:
+        try:
+            return self._handler(message)
+        except Exception:  # noqa: BLE001  one bad request must not end the worker
+            _log.exception("the handler of a request failed")
+            return b""
 
 
 def request(endpoint: str, message: bytes, timeout_s: float) -> bytes:
@@ -82,10 +101,16 @@ def request(endpoint: str, message: bytes, timeout_s: float) -> bytes:
 
     Raises:
         ReplyTimeoutError: no reply within `timeout_s`.
-        LinkError: the endpoint is not on this machine.
+        LinkError: the endpoint is not on this machine, or the message is too large.
     """
-    if not endpoint.startswith("tcp://127.0.0.1:"):
+    match = _ENDPOINT.fullmatch(endpoint)
+    if match is None or not 0 < int(match["port"]) <= _MAX_PORT:
         raise LinkError("labctl talks to processes of this machine only", address=endpoint)
+    if len(message) > MAX_MESSAGE_BYTES:
+        raise LinkError(
+            f"a message of {len(message)} bytes is larger than {MAX_MESSAGE_BYTES}",
+            address=endpoint,
+        )
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         socket.connect(endpoint)

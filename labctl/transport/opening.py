@@ -35,6 +35,11 @@ def open_wire(address: Address, options: WireOptions) -> Wire:
         from labctl.transport.tcp import TcpWire  # noqa: PLC0415  only when used
 
         return TcpWire(address.target, address.port, options)
+    if address.kind == "file":
+        raise LinkError(
+            "a file is played by the driver replay only, and inside an open laboratory",
+            address=address.text,
+        )
     from labctl.transport.visa import VisaWire  # noqa: PLC0415  pyvisa takes 0.2 s to import
 
     return VisaWire(address.target, options)

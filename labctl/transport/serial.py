@@ -14,6 +14,15 @@ from labctl.transport.wire import WireOptions
 
 __all__ = ["SerialWire"]
 
+#: pyserial's read on a port closed by another thread raises TypeError; on POSIX, emptying the
+#: buffer of a device that is gone raises termios.error, which is no OSError.
+_FAILURES: tuple[type[Exception], ...] = (OSError, TypeError)
+if os.name == "posix":
+    import termios
+
+    _FAILURES += (termios.error,)
+_OPEN_FAILURES: tuple[type[Exception], ...] = (*_FAILURES, ValueError)
+
 
 class SerialWire:
     """A serial port, opened for this process alone (8 data bits, no parity, 1 stop bit)."""
@@ -37,7 +46,7 @@ class SerialWire:
             raise ReplyTimeoutError(
                 "the port does not accept data", address=self.address
             ) from error
-        except (OSError, TypeError) as error:
+        except _FAILURES as error:
             raise self._lost(error) from error
 
     def read(self, max_bytes: int, timeout_s: float) -> bytes:
@@ -53,7 +62,7 @@ class SerialWire:
         self._buffer.clear()
         try:
             self._serial.reset_input_buffer()
-        except (OSError, TypeError) as error:
+        except _FAILURES as error:
             raise self._lost(error) from error
 
     def reopen(self) -> None:
@@ -75,7 +84,7 @@ class SerialWire:
                 write_timeout=self._options.timeout_s,
                 exclusive=True if os.name == "posix" else None,
             )
-        except (OSError, ValueError) as error:
+        except _OPEN_FAILURES as error:
             raise _open_failed(self._port, error) from error
 
     def _receive(self, max_bytes: int, timeout_s: float) -> bytes:
@@ -86,8 +95,7 @@ class SerialWire:
             data: bytes = self._serial.read(1)
             if data and max_bytes > 1:
                 data += self._serial.read(min(self._serial.in_waiting, max_bytes - 1))
-        except (OSError, TypeError) as error:
-            # pyserial's read on a port closed by another thread raises TypeError.
+        except _FAILURES as error:
             raise self._lost(error) from error
         if not data:
             raise ReplyTimeoutError(f"nothing arrived within {timeout_s:g} s", address=self.address)

@@ -89,7 +89,8 @@ class TcpWire:
         try:
             self._socket.settimeout(timeout_s)
             data = self._socket.recv(max_bytes)
-        except TimeoutError as error:
+        except (TimeoutError, BlockingIOError) as error:
+            # With a timeout of 0 the socket does not block.
             raise ReplyTimeoutError(
                 f"nothing arrived within {timeout_s:g} s", address=self.address
             ) from error

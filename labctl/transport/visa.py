@@ -165,7 +165,8 @@ class VisaWire:
             return ReplyTimeoutError(
                 f"no complete reply within {timeout_s:g} s", address=self.address
             )
-        what = "the link was lost" if code in _LOST else "the VISA exchange failed"
+        is_lost = code in _LOST or isinstance(error, errors.InvalidSession)
+        what = "the link was lost" if is_lost else "the VISA exchange failed"
         return LinkError(
             f"{what} ({_reason(error)})",
             address=self.address,

@@ -68,9 +68,7 @@ class World:
     @property
     def outcomes(self) -> tuple[PairOutcome, ...]:
         """What the pairs created under the present parameters do, and how often."""
-        efficiencies = {
-            name: detector.parameters.efficiency for name, detector in self.detectors.items()
-        }
+        efficiencies = {name: detector.efficiency for name, detector in self.detectors.items()}
         # Frozen models, each read once: another thread may change them during this call.
         source = self.source.parameters
         signal, idler = self._signal.parameters, self._idler.parameters

@@ -15,6 +15,7 @@ jittered light.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from simulated_devices.world.parameters import DetectorParameters
 from simulated_devices.world.randomness import component_generator, poisson_times
 from simulated_devices.world.slices import Times
 
-__all__ = ["COMMON_PATH_PS", "FWHM_PER_SIGMA", "JITTER_LIMIT_SIGMA", "Detector"]
+__all__ = ["COMMON_PATH_PS", "FWHM_PER_SIGMA", "JITTER_LIMIT_SIGMA", "Detector", "Drive"]
 
 FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 """Full width at half maximum of a Gaussian over its standard deviation."""
@@ -37,6 +38,14 @@ COMMON_PATH_PS = 100_000
 
 It exceeds `JITTER_LIMIT_SIGMA` of the largest allowed jitter (20 ns FWHM), so a photon never
 clicks before it is created, however negative its jitter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """What the bias makes of a detector: factors on the efficiency and dark rate it is rated at."""
+
+    efficiency_factor: float = 1.0
+    dark_rate_factor: float = 1.0
 
 
 class Detector(Node[DetectorParameters]):
@@ -57,6 +66,19 @@ class Detector(Node[DetectorParameters]):
         self._arriving: list[Times] = []
         self._pending_afterpulses = np.empty(0, dtype=np.int64)
         self._live_from_ps = 0
+        #: Set by the instrument that biases the detector, from any thread; acts from the next
+        #: slice on, like the parameters.
+        self.drive = Drive()
+
+    @property
+    def efficiency(self) -> float:
+        """Probability that a photon at the detector's face clicks at the present bias."""
+        return min(1.0, self._parameters.efficiency * self.drive.efficiency_factor)
+
+    @property
+    def dark_rate_hz(self) -> float:
+        """Clicks per second without any light at the present bias."""
+        return self._parameters.dark_rate_hz * self.drive.dark_rate_factor
 
     def absorb(self, arrivals_ps: Times) -> None:
         """Take photons whose partners fire no detector."""
@@ -74,7 +96,7 @@ class Detector(Node[DetectorParameters]):
         """Return the sorted clicks in start_ps <= t < stop_ps, after all light was absorbed."""
         parameters = self._parameters
         # Darks are drawn in registration time: a stationary process has no delay.
-        darks = poisson_times(self._darks, parameters.dark_rate_hz, start_ps, stop_ps)
+        darks = poisson_times(self._darks, self.dark_rate_hz, start_ps, stop_ps)
         candidates = np.concatenate((*self._arriving, darks))
         # A few sorted runs, jitter aside: timsort merges them, 8 times faster than quicksort.
         candidates.sort(kind="stable")

@@ -153,7 +153,7 @@ def _detector(world: World, detector: str) -> DetectorParameters:
 def _rates(world: World, detector: str) -> _DetectorRates:
     parameters = _detector(world, detector)
     light = sum(o.probability for o in world.outcomes if detector in (o.signal, o.idler))
-    rate_hz = _created_hz(world) * light + parameters.dark_rate_hz
+    rate_hz = _created_hz(world) * light + world.detectors[detector].dark_rate_hz
     dead_s = parameters.dead_time_ns * _S_PER_NS
     decay_s = parameters.afterpulse_decay_ns * _S_PER_NS
     kappa_s = -decay_s * math.expm1(-dead_s / decay_s)

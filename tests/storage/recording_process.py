@@ -15,7 +15,7 @@ from labctl.storage import Acknowledgement, Recorder, RunHeader, TaggerHeader
 from labctl.tags.block import TagBlock, TagFlags
 
 TAGGER = TaggerHeader(name="tdc", resolution_ps=1, n_channels=8, simulated=True)
-N_BLOCKS = 400
+N_BLOCKS = 800
 BLOCK_PS = 10**11
 
 

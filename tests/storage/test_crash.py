@@ -4,8 +4,10 @@ import importlib.util
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -20,8 +22,6 @@ from labctl.storage import open_run
 
 SCRIPT = Path(__file__).with_name("recording_process.py")
 ROOT = Path(labctl.storage.__file__).parents[2]
-#: The recording takes 0.5 to 1 s, so kills fall on creation, recording and closing.
-LONGEST_LIFE_S = 0.8
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Outcome:
     acknowledgements: list[dict[str, int]]
     error: str | None
     return_code: int
+    life_s: float
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +55,12 @@ def run_recorder(path: Path, seed: int, life_s: float | None, limit_bytes: int =
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
+        began_s = time.monotonic()
         try:
             process.wait(timeout=life_s)
         except subprocess.TimeoutExpired:
             process.kill()
+        lived_s = time.monotonic() - began_s
         text, errors = process.communicate()
     assert errors == ""
     whole_lines = text[: text.rfind("\n") + 1].splitlines()
@@ -67,6 +70,7 @@ def run_recorder(path: Path, seed: int, life_s: float | None, limit_bytes: int =
         [fact for fact in facts if "error" not in fact],
         said[0] if said else None,
         process.returncode,
+        lived_s,
     )
 
 
@@ -96,31 +100,53 @@ def assert_acknowledged_is_there(
     )
 
 
-def kill_and_compare(folder: Path, kill: int, source: ModuleType) -> Outcome:
+@pytest.fixture(scope="module")
+def whole_life_s(tmp_path_factory: pytest.TempPathFactory) -> float:
+    """Return how long a recording that nobody kills takes on this machine, close included."""
+    path = tmp_path_factory.mktemp("undisturbed") / "run.h5"
+    outcome = run_recorder(path, 0, None)
+    assert outcome.return_code == 0
+    return outcome.life_s
+
+
+def kill_and_compare(folder: Path, kill: int, life_s: float, source: ModuleType) -> Outcome:
     path = folder / f"{kill}.h5"
-    outcome = run_recorder(path, kill, random.Random(kill).uniform(0.0, LONGEST_LIFE_S))
+    outcome = run_recorder(path, kill, random.Random(kill).uniform(0.0, life_s))
     assert_acknowledged_is_there(path, kill, outcome, source)
     if outcome.acknowledgements and outcome.return_code != 0:
         with open_run(path) as run:
             # Killed after its last record but before the process was gone: the run did finish.
-            assert run.status == "finished" if run.end else run.status == "interrupted"
+            assert run.status == ("finished" if run.end else "interrupted")
     return outcome
 
 
-@pytest.mark.parametrize("kill", range(10))
-def test_kill_9_loses_nothing_acknowledged(tmp_path: Path, kill: int, source: ModuleType) -> None:
-    kill_and_compare(tmp_path, kill, source)
+def kill_many_times(
+    folder: Path, kills: range, life_s: float, source: ModuleType
+) -> tuple[int, int]:
+    """Return how many recorders died of the kill, and how many of these had acknowledged."""
+    outcomes = [kill_and_compare(folder, kill, life_s, source) for kill in kills]
+    killed = [outcome for outcome in outcomes if outcome.return_code == -signal.SIGKILL]
+    return len(killed), sum(bool(outcome.acknowledgements) for outcome in killed)
+
+
+def test_kill_9_loses_nothing_acknowledged(
+    tmp_path: Path, whole_life_s: float, source: ModuleType
+) -> None:
+    n_killed, n_with_tags = kill_many_times(tmp_path, range(10), whole_life_s, source)
+    # The test would say nothing if the kills missed the recordings.
+    assert n_killed >= 5
+    assert n_with_tags >= 3
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_200_times_kill_9_loses_nothing_acknowledged(tmp_path: Path, source: ModuleType) -> None:
-    outcomes = [kill_and_compare(tmp_path, kill, source) for kill in range(100, 300)]
-    n_killed = sum(outcome.return_code != 0 for outcome in outcomes)
-    n_with_tags = sum(bool(outcome.acknowledgements) for outcome in outcomes)
-    # The test would say nothing if the kills missed the recordings.
-    assert n_killed >= 100
-    assert n_with_tags >= 100
+def test_200_times_kill_9_loses_nothing_acknowledged(
+    tmp_path: Path, whole_life_s: float, source: ModuleType
+) -> None:
+    n_killed, n_with_tags = kill_many_times(tmp_path, range(100, 300), whole_life_s, source)
+    print(f"{n_killed} of 200 recorders killed, {n_with_tags} after an acknowledgement")  # noqa: T201 - shown with -s
+    assert n_killed >= 120
+    assert n_with_tags >= 80
 
 
 @pytest.mark.parametrize("limit_bytes", [1_400_000, 1_500_000])

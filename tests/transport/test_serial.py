@@ -22,9 +22,9 @@ class Device:
     """The instrument's end of a pseudo-terminal."""
 
     def __init__(self) -> None:
-        self._end, self._held_open = os.openpty()
-        self.port = os.ttyname(self._held_open)
-        tty.setraw(self._held_open)
+        self._end, self.terminal = os.openpty()
+        self.port = os.ttyname(self.terminal)
+        tty.setraw(self.terminal)
 
     def send(self, data: bytes) -> None:
         while data:
@@ -35,10 +35,10 @@ class Device:
 
     def vanish(self) -> None:
         """Do what unplugging a USB adapter does: reads end, writes fail."""
-        for end in (self._held_open, self._end):
+        for end in (self.terminal, self._end):
             if end >= 0:
                 os.close(end)
-        self._end = self._held_open = -1
+        self._end = self.terminal = -1
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_a_file_that_is_no_port_is_refused() -> None:
 
 def test_a_denied_permission_names_the_group_to_join(device: Device) -> None:
     """Root is denied nothing, so the translation itself is asked, with a real PermissionError."""
-    group = grp.getgrgid(os.stat(device.port).st_gid).gr_name
+    group = grp.getgrgid(os.fstat(device.terminal).st_gid).gr_name
     denied = PermissionError(errno.EACCES, "Permission denied", device.port)
     error = serial_module._open_failed(device.port, denied)
     assert f"permission to open {device.port} is denied: it belongs to group {group}" in str(error)

@@ -71,7 +71,7 @@ def test_a_command_can_be_sent_after_a_read_timed_out(instrument: Instrument) ->
     """Timeouts of reads must not become those of writes."""
     with pytest.raises(ReplyTimeoutError):
         instrument.wire.read(1, 0.0)
-    instrument.wire.write(b"x" * 1_000_00)
+    instrument.wire.write(b"x" * 100_000)
     assert len(instrument.receive(100_000)) == 100_000
 
 
@@ -102,9 +102,9 @@ def test_a_reset_connection_is_a_lost_link(instrument: Instrument) -> None:
 
 
 def test_an_instrument_that_takes_no_data_is_a_timeout(instrument: Instrument) -> None:
+    more_than_any_socket_buffer = bytes(1 << 28)
     with pytest.raises(ReplyTimeoutError, match="does not accept data"):
-        for _ in range(1000):
-            instrument.wire.write(bytes(1 << 20))
+        instrument.wire.write(more_than_any_socket_buffer)
 
 
 def test_input_that_waited_is_forgotten(instrument: Instrument) -> None:
@@ -133,7 +133,7 @@ def test_a_refused_connection_names_host_and_port(instrument: Instrument) -> Non
 
 
 def test_an_unknown_host_is_named() -> None:
-    with pytest.raises(LinkError, match="no connection to no-such-host.invalid port 5025"):
+    with pytest.raises(LinkError, match=r"no connection to no-such-host\.invalid port 5025"):
         TcpWire("no-such-host.invalid", 5025, OPTIONS)
 
 

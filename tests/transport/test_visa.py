@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
+import tty
+from collections.abc import Callable
 
 import pytest
 import pyvisa
@@ -51,11 +54,12 @@ def test_a_line_may_contain_the_last_byte_of_its_terminator() -> None:
     assert wire.read_until(b"\r\n", 0.05) == b"a\nb\r\n"
 
 
-def test_a_silent_resource_is_a_timeout() -> None:
-    wire = open_wire(SERIAL, Port(lambda _: None))
-    for read in (lambda: wire.read(1, 0.02), lambda: wire.read_until(b"\r\n", 0.02)):
-        with pytest.raises(ReplyTimeoutError, match=r"within 0\.02 s"):
-            read()
+@pytest.mark.parametrize(
+    "read", [lambda wire: wire.read(1, 0.02), lambda wire: wire.read_until(b"\r\n", 0.02)]
+)
+def test_a_silent_resource_is_a_timeout(read: Callable[[VisaWire], bytes]) -> None:
+    with pytest.raises(ReplyTimeoutError, match=r"within 0\.02 s"):
+        read(open_wire(SERIAL, Port(lambda _: None)))
 
 
 def test_a_serial_read_returns_what_is_there_and_loses_nothing() -> None:
@@ -86,9 +90,9 @@ def test_a_name_that_is_no_resource_is_a_link_error() -> None:
 
 def test_a_resource_without_messages_is_refused() -> None:
     library = new_library()
-    library.add("GPIB0::INTFC", Port(lambda _: None))
-    with pytest.raises(LinkError, match="GPIB0::INTFC"):
-        VisaWire("GPIB0::INTFC", OPTIONS, library)
+    library.add("VXI0::1::INSTR", Port(lambda _: None))
+    with pytest.raises(LinkError, match="VXI0::1::INSTR"):
+        VisaWire("VXI0::1::INSTR", OPTIONS, library)
 
 
 def test_an_unplugged_cable_is_a_lost_link_and_plugging_it_in_mends_it() -> None:
@@ -139,6 +143,25 @@ def test_a_closed_wire_is_a_lost_link() -> None:
     ):
         with pytest.raises(LinkError):
             use()
+
+
+def test_a_query_through_pyvisa_py_on_a_real_serial_port() -> None:
+    device, terminal = os.openpty()
+    tty.setraw(terminal)
+    wire = VisaWire(f"ASRL{os.ttyname(terminal)}::INSTR", OPTIONS)
+    with Link(wire, OPTIONS) as link:
+        os.write(device, b"0.005\r\n")
+        assert link.query(b"p?") == b"0.005"
+        assert os.read(device, 100) == b"p?\r\n"
+        os.write(device, bytes(range(256)))
+        received = b""
+        while len(received) < 256:
+            received += link.read_available(65_536, 0.05)
+        assert received == bytes(range(256))
+        for end in (device, terminal):
+            os.close(end)
+        with pytest.raises(LinkError):
+            link.query(b"p?")
 
 
 def test_a_query_through_pyvisa_py_on_a_real_socket() -> None:
