@@ -38,6 +38,8 @@ class CountsStream:
             LinkError: the connection was lost.
         """
         with self._lock:
+            # Lines behind a damaged one have arrived already.
+            self._decode(b"")
             self._receive(_LOOK_S if self._lines else max(timeout_s, _LOOK_S))
             lines = list(self._lines)
             self._lines.clear()

@@ -21,6 +21,17 @@ from typing import TYPE_CHECKING
 from labctl.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from labctl.analysis.bell import (
+        CLASSICAL_BOUND,
+        TSIRELSON_BOUND,
+        chsh,
+        correlation_from_rates,
+        correlation_value,
+        exceeds_tsirelson,
+        setting_rate,
+        tsirelson_warning,
+        unswapped_rates,
+    )
     from labctl.analysis.coincidences import (
         MatrixAnalyzer,
         PairAnalyzer,
@@ -29,8 +40,10 @@ if TYPE_CHECKING:
     )
     from labctl.analysis.correlation import CorrelationAnalyzer, cross_correlation
     from labctl.analysis.delayed import DelayedAccidentalsAnalyzer, delayed_accidentals
+    from labctl.analysis.delays import ChannelDelays, channel_delays
     from labctl.analysis.estimate import Estimate, poisson_sigma, quadrature
     from labctl.analysis.pair_statistics import accidentals, car, heralding
+    from labctl.analysis.peaks import Peak, find_peak
     from labctl.analysis.rates import RateAnalyzer, count_rates
     from labctl.analysis.results import (
         CoincidenceMatrix,
@@ -39,36 +52,67 @@ if TYPE_CHECKING:
         PairCounts,
         Rates,
     )
+    from labctl.analysis.visibility import Fringe, contrast, fit_fringe
     from labctl.analysis.windows import bin_warning, effective_window_ps, window_warning
 
 __all__ = [
+    "CLASSICAL_BOUND",
+    "TSIRELSON_BOUND",
+    "ChannelDelays",
     "CoincidenceMatrix",
     "Convention",
     "Correlation",
     "CorrelationAnalyzer",
     "DelayedAccidentalsAnalyzer",
     "Estimate",
+    "Fringe",
     "MatrixAnalyzer",
     "PairAnalyzer",
     "PairCounts",
+    "Peak",
     "RateAnalyzer",
     "Rates",
     "accidentals",
     "bin_warning",
     "car",
+    "channel_delays",
+    "chsh",
     "coincidence_matrix",
+    "contrast",
+    "correlation_from_rates",
+    "correlation_value",
     "count_pairs",
     "count_rates",
     "cross_correlation",
     "delayed_accidentals",
     "effective_window_ps",
+    "exceeds_tsirelson",
+    "find_peak",
+    "fit_fringe",
     "heralding",
     "poisson_sigma",
     "quadrature",
+    "setting_rate",
+    "tsirelson_warning",
+    "unswapped_rates",
     "window_warning",
 ]
 
 _MODULES = {
+    "bell": (
+        "CLASSICAL_BOUND",
+        "TSIRELSON_BOUND",
+        "chsh",
+        "correlation_from_rates",
+        "correlation_value",
+        "exceeds_tsirelson",
+        "setting_rate",
+        "tsirelson_warning",
+        "unswapped_rates",
+    ),
+    "delays": ("ChannelDelays", "channel_delays"),
+    "peaks": ("Peak", "find_peak"),
+    "visibility": ("Fringe", "contrast", "fit_fringe"),
     "pair_statistics": ("accidentals", "car", "heralding"),
     "coincidences": ("MatrixAnalyzer", "PairAnalyzer", "coincidence_matrix", "count_pairs"),
     "correlation": ("CorrelationAnalyzer", "cross_correlation"),

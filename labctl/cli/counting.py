@@ -13,6 +13,9 @@ from labctl.tags.formats import TagSource
 
 __all__ = ["count_file"]
 
+#: A second: more is a slip, and all pairs within it would never be counted.
+_LONGEST_PS = 10**12
+
 
 def count_file(
     source: TagSource,
@@ -26,12 +29,10 @@ def count_file(
     The duration is the time from the first tag to the last.
 
     Raises:
-        LimitError: an unknown channel, or a window that is not positive.
+        LimitError: an unknown channel, a pair of one channel with itself, a window that is not
+            positive, a window or a delay of more than a second.
     """
-    if window_full_ps <= 0:
-        raise LimitError(
-            f"--window-full-ps {window_full_ps} is not positive; give the full width in ps"
-        )
+    _check_times(window_full_ps, delays_ps)
     rates, span_ps = _count_singles(source)
     used = [int(channel) for channel in np.flatnonzero(rates)]
     _check_channels(used, [*(c for pair in pairs or () for c in pair), *delays_ps])
@@ -80,6 +81,18 @@ def _count_singles(source: TagSource) -> tuple[Any, int]:
             first_ps = int(block.times_ps[0]) if first_ps is None else first_ps
             last_ps = int(block.times_ps[-1])
     return analyzer.result().counts, last_ps - first_ps if first_ps is not None else 0
+
+
+def _check_times(window_full_ps: int, delays_ps: dict[int, int]) -> None:
+    if window_full_ps <= 0:
+        raise LimitError(
+            f"--window-full-ps {window_full_ps} is not positive; give the full width in ps"
+        )
+    if window_full_ps > _LONGEST_PS:
+        raise LimitError(f"--window-full-ps {window_full_ps} is more than a second (10^12 ps)")
+    for channel, delay_ps in delays_ps.items():
+        if abs(delay_ps) > _LONGEST_PS:
+            raise LimitError(f"--delays {channel}={delay_ps} is more than a second (10^12 ps)")
 
 
 def _check_channels(used: list[int], named: list[int]) -> None:

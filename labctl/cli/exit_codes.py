@@ -6,7 +6,6 @@ from enum import IntEnum
 
 from labctl.errors import (
     ConfigError,
-    InterlockError,
     LabError,
     LimitError,
     LinkError,
@@ -28,11 +27,10 @@ class ExitCode(IntEnum):
 
 def code_of(error: LabError) -> ExitCode:
     """Return the exit code that tells scripts what kind of error ended a command."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, (LinkError, ReplyTimeoutError)):
-            return ExitCode.UNREACHABLE
-        cause = cause.__cause__ if isinstance(cause.__cause__, LabError) else None
-    if isinstance(error, InterlockError):
-        return ExitCode.FAILED
-    return ExitCode.USAGE if isinstance(error, (ConfigError, LimitError)) else ExitCode.FAILED
+    while not isinstance(error, (LinkError, ReplyTimeoutError)):
+        if not isinstance(error.__cause__, LabError):
+            is_usage = isinstance(error, (ConfigError, LimitError))
+            return ExitCode.USAGE if is_usage else ExitCode.FAILED
+        # What made a run fail says more than that it failed.
+        error = error.__cause__
+    return ExitCode.UNREACHABLE

@@ -88,6 +88,8 @@ def _pairs(text: str | None) -> list[tuple[int, int]] | None:
         first, separator, second = word.strip().partition("-")
         if not (separator and first.isdigit() and second.isdigit()):
             raise LimitError(f'--pairs: "{word}" is not two channels joined by -, such as 1-2')
+        if int(first) == int(second):
+            raise LimitError(f'--pairs: "{word}" names one channel twice')
         pairs.append((int(first), int(second)))
     return pairs
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Annotated
+from typing import Annotated, cast
 
-import click
 import typer
 
 from labctl.cli.exit_codes import ExitCode, code_of
 from labctl.errors import LabError
 
 __all__ = ["app", "main"]
+
+#: The base of everything that is wrong with a command line. Releases of typer differ in whose
+#: it is, click's or their own copy's.
+_UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
+#: What typer makes of Ctrl-C where it does not raise Abort.
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="labctl",
@@ -67,12 +72,11 @@ def main() -> None:
 def _run(arguments: list[str], *, is_debugging: bool) -> int:
     try:
         code = app(arguments, standalone_mode=False)
-    except click.ClickException as error:
+    except _UsageError as error:
         error.show()
         return ExitCode.USAGE
-    except (KeyboardInterrupt, click.Abort):
-        typer.echo("aborted", err=True)
-        return ExitCode.ABORTED
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has seen enough.
         sys.stderr.close()
@@ -81,6 +85,9 @@ def _run(arguments: list[str], *, is_debugging: bool) -> int:
         if is_debugging:
             raise
         return _explain(error)
+    if code == _INTERRUPTED:
+        typer.echo("aborted", err=True)
+        return ExitCode.ABORTED
     return int(code) if isinstance(code, int) else ExitCode.FINISHED
 
 

@@ -47,6 +47,7 @@ class CountingParameters(Parameters):
 
     dwell_s: float = Field(1.0, gt=0, le=86_400, description="Duration of a point, in tag time.")
     points: int = Field(1, ge=1, le=1_000_000, description="How many points to take.")
+    whole: bool = Field(False, description="Count a whole recording, on a replayed tagger.")
     pairs: tuple[str, ...] = Field(
         (),
         description="Pairs such as alice_h-bob_h or 1-3; by default all between two stations.",
@@ -153,6 +154,7 @@ def plan(bench: Bench, parameters: CountingParameters) -> Plan[CountingResult]:
         warnings.append(warning)
         yield Warned(warning)
     totals = _Totals.empty(setup)
+    duration_s = None if parameters.whole else parameters.dwell_s
     for number in range(1, parameters.points + 1):
         counters: list[_Counters] = []
 
@@ -166,7 +168,7 @@ def plan(bench: Bench, parameters: CountingParameters) -> Plan[CountingResult]:
             whole = (number - 1 + fraction) / parameters.points
             return Progress(whole, f"point {number}", _live(setup, counters[0]))
 
-        yield from dwell(bench, setup.pump, parameters.dwell_s, make, progress)
+        yield from dwell(bench, setup.pump, duration_s, make, progress)
         totals.add(counters[0])
         yield Point(number, parameters.points, _live(setup, counters[0]))
     return _result(setup, totals, tuple(warnings))

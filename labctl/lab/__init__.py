@@ -12,10 +12,18 @@ from labctl.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from labctl.lab.bench import Bench, Detector, Station
+    from labctl.lab.calibration import Calibration, calibration_path, save_calibration
     from labctl.lab.config import BenchConfig
     from labctl.lab.control import OpenLabClient, find_open_labs
     from labctl.lab.lab import Lab
-    from labctl.lab.loading import LoadedBench, bench_path, benches, find_config, load_bench
+    from labctl.lab.loading import (
+        LoadedBench,
+        bench_path,
+        benches,
+        check_table,
+        find_config,
+        load_bench,
+    )
     from labctl.lab.probing import ProbedInstrument, probe, safe_everything
     from labctl.lab.problems import Problems
     from labctl.lab.safety import SafetyReport
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bench",
     "BenchConfig",
+    "Calibration",
     "Detector",
     "Lab",
     "LoadedBench",
@@ -33,11 +42,14 @@ __all__ = [
     "Station",
     "bench_path",
     "benches",
+    "calibration_path",
+    "check_table",
     "find_config",
     "find_open_labs",
     "load_bench",
     "probe",
     "safe_everything",
+    "save_calibration",
 ]
 
 __getattr__, __dir__ = lazy_exports(
@@ -48,6 +60,7 @@ __getattr__, __dir__ = lazy_exports(
             "Detector",
             "Station",
         ),
+        "calibration": ("Calibration", "calibration_path", "save_calibration"),
         "config": ("BenchConfig",),
         "control": (
             "OpenLabClient",
@@ -58,6 +71,7 @@ __getattr__, __dir__ = lazy_exports(
             "LoadedBench",
             "bench_path",
             "benches",
+            "check_table",
             "find_config",
             "load_bench",
         ),

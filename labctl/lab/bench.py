@@ -9,9 +9,10 @@ from typing import Any, cast
 from labctl.clock import Clock
 from labctl.device import Device, Laser, Rotator
 from labctl.errors import ConfigError, nearest
+from labctl.lab.calibration import Calibration
 from labctl.lab.config import BenchConfig
 from labctl.lab.safety import SafetyReport, make_all_safe
-from labctl.tags import TagPump
+from labctl.tags import TagFeed, TagPump
 
 __all__ = ["Bench", "Detector", "Station"]
 
@@ -45,6 +46,7 @@ class Bench:
         detectors: every detector by name, in the order of the configuration.
         stations: every station by name.
         clock: bench time.
+        calibration: measured delays, which replace the configured ones.
     """
 
     def __init__(
@@ -53,13 +55,16 @@ class Bench:
         devices: Mapping[str, Device],
         pumps: Mapping[str, TagPump],
         clock: Clock,
+        calibration: Calibration | None = None,
     ) -> None:
         self.config = config
         self.devices = devices
         self.pumps = pumps
         self.clock = clock
+        self.calibration = calibration
+        calibrated = calibration.delays_ps if calibration is not None else {}
         self.detectors = {
-            name: Detector(name, d.tagger, d.channel, d.delay_ps)
+            name: Detector(name, d.tagger, d.channel, calibrated.get(name, d.delay_ps))
             for name, d in config.detectors.items()
         }
         self.stations = {
@@ -75,6 +80,8 @@ class Bench:
         self.interruptions = 0
         #: Intervals of tag time that the dwells of a replayed run take instead of "from now".
         self.recorded_dwells: Iterator[tuple[int, int]] | None = None
+        #: The one feed of a replayed run, so that nothing passes between its dwells.
+        self.recorded_feed: TagFeed | None = None
 
     @property
     def lasers(self) -> list[Laser]:

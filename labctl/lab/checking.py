@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labctl.device import Device, Reading, Setting, load_driver, parse_text
+from labctl.device import Device, Limits, Reading, Setting, load_driver, parse_text
 from labctl.errors import ConfigError, LabError, nearest
 from labctl.lab.config import BenchConfig, InstrumentConfig
 from labctl.lab.problems import Problems
@@ -31,8 +31,8 @@ def check_bench(
         except ConfigError as error:
             problems.add(f"[instruments.{name}] driver", str(error))
             continue
-        _check_limits(name, instrument, drivers[name], problems)
-        _check_settings(name, instrument, drivers[name], problems)
+        limits = _sound_limits(name, instrument, drivers[name], problems)
+        _check_settings(name, instrument, drivers[name], limits, problems)
     _check_detectors(config, drivers, problems, dropped)
     _check_stations(config, drivers, problems, dropped)
     return drivers
@@ -72,9 +72,11 @@ def _check_address(
     addresses.setdefault(canonical, name)
 
 
-def _check_limits(
+def _sound_limits(
     name: str, instrument: InstrumentConfig, driver: type[Device], problems: Problems
-) -> None:
+) -> dict[str, Limits]:
+    """Note what is wrong with the limits of an instrument and return the others."""
+    sound: dict[str, Limits] = {}
     numbers = {key: p for key, p in _settings(driver).items() if p.limits is not None}
     for key, (low, high) in instrument.limits.items():
         path = f"[instruments.{name}.limits] {key}"
@@ -84,16 +86,23 @@ def _check_limits(
         lowest, highest = numbers[key].limits or (low, high)
         if low > high:
             problems.add(path, f"the lower limit {low:g} is above the upper limit {high:g}")
-        elif low < lowest or high > highest:
+        elif lowest <= low and high <= highest:
+            sound[key] = (low, high)
+        else:
             problems.add(
                 path,
                 f"[{low:g}, {high:g}] is wider than the driver's [{lowest:g}, {highest:g}]; "
                 "limits can only be narrowed",
             )
+    return sound
 
 
 def _check_settings(
-    name: str, instrument: InstrumentConfig, driver: type[Device], problems: Problems
+    name: str,
+    instrument: InstrumentConfig,
+    driver: type[Device],
+    limits: dict[str, Limits],
+    problems: Problems,
 ) -> None:
     settings = _settings(driver)
     for key, value in instrument.set.items():
@@ -113,7 +122,7 @@ def _check_settings(
             setting.check(
                 configured_value(setting, value, name=name),
                 name=name,
-                limits=instrument.limits.get(key),
+                limits=limits.get(key),
             )
         except LabError as error:
             problems.add(path, str(error))

@@ -42,9 +42,15 @@ class Connector:
     def is_simulated(self, name: str) -> bool:
         """Return whether the instrument `name` is a simulated one; a recording never is."""
         instrument = self._loaded.config.instruments[name]
-        if parse_address(instrument.address).kind == "file":
-            return False
-        return self._all_simulated or instrument.simulated
+        return not self.is_recording(name) and (self._all_simulated or instrument.simulated)
+
+    def is_recording(self, name: str) -> bool:
+        """Return whether the instrument `name` is a file that is played."""
+        return parse_address(self._loaded.config.instruments[name].address).kind == "file"
+
+    def is_real(self, name: str) -> bool:
+        """Return whether the instrument `name` is a thing in a laboratory."""
+        return not (self.is_simulated(name) or self.is_recording(name))
 
     def connect(self, name: str) -> tuple[Device, Identity]:
         """Open the instrument `name` and ask what it is.
@@ -101,11 +107,7 @@ class Connector:
     def _open_simulation(self, seed: int, speed: float, truth_file: Path | None) -> Any:
         config = self._loaded.config
         names = [name for name in config.instruments if self.is_simulated(name)]
-        real = ", ".join(
-            name
-            for name, instrument in config.instruments.items()
-            if name not in names and parse_address(instrument.address).kind != "file"
-        )
+        real = ", ".join(name for name in config.instruments if self.is_real(name))
         if real and speed != 1:
             raise ConfigError(
                 f"speed = {speed:g} needs a fully simulated bench; real are: {real}",

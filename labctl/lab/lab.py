@@ -13,6 +13,7 @@ from labctl.clock import Clock
 from labctl.device import Device, Identity, Setting, parse_text
 from labctl.errors import ConfigError, InterlockError, LabError, nearest
 from labctl.lab.bench import Bench
+from labctl.lab.calibration import load_calibration
 from labctl.lab.connecting import Connector
 from labctl.lab.control import ControlEndpoint
 from labctl.lab.loading import LoadedBench, load_bench
@@ -34,7 +35,7 @@ class Lab:
 
     def __init__(
         self,
-        config: Path | str | None = None,
+        config: Path | str | LoadedBench | None = None,
         *,
         simulated: bool = False,
         seed: int = 0,
@@ -43,7 +44,7 @@ class Lab:
         only: Collection[str] | None = None,
         configure: bool = True,
     ) -> None:
-        self.loaded: LoadedBench = load_bench(config)
+        self.loaded = config if isinstance(config, LoadedBench) else load_bench(config)
         self.is_simulated = simulated
         self.seed = seed
         self.speed = speed
@@ -88,7 +89,13 @@ class Lab:
             for name, device in self.devices.items()
             if "time_tagger" in device.kinds
         }
-        self.bench = Bench(self.loaded.config, self.devices, pumps, self.clock)
+        self.bench = Bench(
+            self.loaded.config,
+            self.devices,
+            pumps,
+            self.clock,
+            load_calibration(self.loaded),
+        )
         for laser in self.bench.lasers:
             self._emitted_before[laser.name] = laser.emission
         self._control = ControlEndpoint(self.loaded.path, simulated=self.is_simulated)
@@ -98,6 +105,10 @@ class Lab:
     def is_device_simulated(self, name: str) -> bool:
         """Return whether the instrument `name` is a simulated one."""
         return self._connector.is_simulated(name)
+
+    def is_device_real(self, name: str) -> bool:
+        """Return whether the instrument `name` is neither simulated nor a recording."""
+        return self._connector.is_real(name)
 
     def _announcer(self, name: str) -> Callable[[str, Any, str], None]:
         def announce(setting: str, value: Any, unit: str) -> None:

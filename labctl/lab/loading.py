@@ -18,7 +18,15 @@ from labctl.lab.checking import check_bench
 from labctl.lab.config import BenchConfig
 from labctl.lab.problems import Problems
 
-__all__ = ["DEFAULT_FILE", "LoadedBench", "bench_path", "benches", "find_config", "load_bench"]
+__all__ = [
+    "DEFAULT_FILE",
+    "LoadedBench",
+    "bench_path",
+    "benches",
+    "check_table",
+    "find_config",
+    "load_bench",
+]
 
 DEFAULT_FILE = "instruments.toml"
 
@@ -90,6 +98,15 @@ def load_bench(path: Path | str | None = None) -> LoadedBench:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from error
+    return check_table(table, file, text)
+
+
+def check_table(table: dict[str, Any], file: Path, text: str) -> LoadedBench:
+    """Return the bench that a configuration's table describes; `file` names it in messages.
+
+    Raises:
+        ConfigError: everything that is wrong in it.
+    """
     problems = Problems(str(file))
     config, dropped = _validate(table, problems)
     drivers = check_bench(config, problems, dropped)
@@ -126,13 +143,17 @@ def _take_out(
     if location == ("instruments",):
         table["instruments"] = {}
         return
-    path = list(location[:2]) if kind == "missing" else list(location)
+    path = list(location)
+    if kind == "missing":
+        # Of a list that is too short, or of a table: what is incomplete has to go.
+        path = path[:-1] if isinstance(path[-1], int) else path[:2]
+    if len(path) == len(("table", "name")):
+        dropped.add(str(path[-1]))
     parent: Any = table
     while len(path) > 1 and isinstance(parent, dict) and isinstance(parent.get(path[0]), dict):
         parent = parent[path.pop(0)]
     if isinstance(parent, dict):
         parent.pop(path[0], None)
-    dropped.update(str(word) for word in location[1:2])
 
 
 def _read(file: Path) -> str:

@@ -27,7 +27,9 @@ class Problems:
         """Note every mistake that pydantic found in a table of `model`."""
         for problem in error.errors(include_url=False, include_context=False):
             location = problem["loc"]
-            self.add(key_path(location), _describe(problem, _allowed_keys(model, location)))
+            # A place in a list is named by the list.
+            key = location[:-1] if isinstance(location[-1], int) else location
+            self.add(key_path(key), _describe(problem, _allowed_keys(model, location)))
 
     def raise_if_any(self) -> None:
         """Raise ConfigError with one line per mistake, if there is any."""
@@ -52,6 +54,8 @@ def _describe(problem: Mapping[str, Any], allowed: list[str]) -> str:
     if kind == "extra_forbidden":
         name = str(problem["loc"][-1])
         return f"unknown key{nearest(name, allowed)}; known are: {', '.join(allowed)}"
+    if kind == "missing" and isinstance(problem["loc"][-1], int):
+        return f"more values are required, got {value!r}"
     if kind == "missing":
         return "this key is required"
     text = str(problem["msg"]).removeprefix("Value error, ")

@@ -1,6 +1,8 @@
 """Runs: what a plan is, what it may wait for, and the engine that drives and records it."""
 
+from labctl.runs.moves import set_analyzers, turn
 from labctl.runs.plan import (
+    DwellTaken,
     Experiment,
     Parameters,
     Plan,
@@ -18,6 +20,7 @@ from labctl.runs.waits import Dwell, dwell, settle
 
 __all__ = [
     "Dwell",
+    "DwellTaken",
     "Experiment",
     "LabSession",
     "Parameters",
@@ -35,5 +38,7 @@ __all__ = [
     "dwell",
     "load_experiment",
     "open_lab",
+    "set_analyzers",
     "settle",
+    "turn",
 ]

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from labctl.lab import Bench, Problems
 
 __all__ = [
+    "DwellTaken",
     "Experiment",
     "Parameters",
     "Plan",
@@ -73,6 +74,14 @@ class Retaken:
 
 
 @dataclass(frozen=True, slots=True)
+class DwellTaken:
+    """A dwell covered [start_ps, stop_ps) of tag time; a replay takes the same interval."""
+
+    start_ps: int
+    stop_ps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """Something the operator should know before trusting the result."""
 
@@ -81,7 +90,7 @@ class Warned:
 
 P = TypeVar("P", bound=Parameters)
 R = TypeVar("R")
-Step: TypeAlias = Progress | Point | Retaken | Warned
+Step: TypeAlias = Progress | Point | Retaken | DwellTaken | Warned
 Plan: TypeAlias = Generator[Step, None, R]
 
 

@@ -31,6 +31,7 @@ def new_recording(
     parameters: Mapping[str, Any],
     folder: Path,
     planned: int,
+    parents: tuple[str, ...] = (),
     **recorder_options: Any,
 ) -> tuple[Recorder, str]:
     """Create the run file of a run that begins now; return its recorder and the run's uid."""
@@ -47,12 +48,14 @@ def new_recording(
         sample=info.sample,
         configuration=lab.loaded.text,
         instruments={name: _instrument(lab, name) for name in lab.devices},
+        calibration=_calibration(lab),
         delays_ps={name: d.delay_ps for name, d in lab.bench.detectors.items()},
         counting_convention=(
             "all_pairs: every pair of tags at most half the full window apart, "
             "after the delays are subtracted"
         ),
         planned=planned,
+        parents=parents,
         seed=lab.seed if lab.simulation is not None else None,
         speed=lab.speed if lab.simulation is not None else None,
         start=start,
@@ -67,6 +70,13 @@ def new_recording(
             hint="Name another with --out, or [data] folder in the configuration.",
         ) from error
     return Recorder(path, header, taggers, **recorder_options), uid
+
+
+def _calibration(lab: Lab) -> dict[str, Any]:
+    calibration = lab.bench.calibration
+    if calibration is None:
+        return {}
+    return {"delays": {**calibration.to_dict(), "age_s": calibration.age_s}}
 
 
 def _instrument(lab: Lab, name: str) -> dict[str, Any]:

@@ -13,7 +13,16 @@ from labctl.device import Laser
 from labctl.errors import LabError, RunError
 from labctl.lab import Lab
 from labctl.runs.light import light_up, lights_of, lights_out
-from labctl.runs.plan import Experiment, Plan, Point, Progress, Retaken, Step, Warned
+from labctl.runs.plan import (
+    DwellTaken,
+    Experiment,
+    Plan,
+    Point,
+    Progress,
+    Retaken,
+    Step,
+    Warned,
+)
 from labctl.runs.recording import new_recording, plain, record_events
 from labctl.runs.status import RunOutcome, RunState, RunStatus
 from labctl.runs.telling import StatusTeller
@@ -45,12 +54,14 @@ class Run:
         *,
         folder: Path,
         arm: bool,
+        parents: tuple[str, ...] = (),
     ) -> None:
         self._lab = lab
         self._experiment = experiment
         self._parameters = parameters
         self._folder = folder
         self._arm = arm
+        self._parents = parents
         self._teller = StatusTeller(lab.bus, RunStatus(RunState.RUNNING, experiment.name))
         self._lock = threading.Lock()
         self._abort_reason: str | None = None
@@ -148,6 +159,7 @@ class Run:
             self._parameters.model_dump(mode="json"),
             self._folder,
             planned,
+            self._parents,
             on_ack=self._acknowledged,
         )
         stack.callback(recorder.close)
@@ -172,8 +184,10 @@ class Run:
             def sink(block: TagBlock, name: str = name) -> None:
                 recorder.record(name, block)
 
-            self._sinks[name] = sink
-            pump.fanout.add_sink(sink)
+            # The tags of a replayed run are in its parent's file already.
+            if not self._parents:
+                self._sinks[name] = sink
+                pump.fanout.add_sink(sink)
             pump.start()
 
     def _drive(self, plan: Plan[Any], recorder: Recorder) -> Any:
@@ -206,6 +220,8 @@ class Run:
         elif isinstance(step, Progress):
             live = {"live": step.live} if step.live else {}
             self._teller.note(fraction=step.fraction, text=step.text, **live)
+        elif isinstance(step, DwellTaken):
+            recorder.event("dwell", "run", {"start_ps": step.start_ps, "stop_ps": step.stop_ps})
         elif isinstance(step, Retaken):
             recorder.event("warning", "run", step.reason)
             self._repeated += 1

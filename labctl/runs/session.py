@@ -50,12 +50,13 @@ class LabSession(Lab):
         *,
         folder: Path | str | None = None,
         arm: bool | None = None,
+        parents: tuple[str, ...] = (),
         **parameters: Any,
     ) -> Run:
         """Start a run and return at once.
 
         `arm` lets it switch on the lasers it needs; by default a fully simulated bench is
-        armed and a real one is not.
+        armed and a real one is not. `parents` are runs whose recorded tags are replayed.
 
         Raises:
             ConfigError: unknown experiment or parameters.
@@ -77,6 +78,7 @@ class LabSession(Lab):
             found.parse(parameters),
             folder=data_folder(self, chosen),
             arm=self.arms_by_itself if arm is None else arm,
+            parents=parents,
         )
         self._run.start()
         return self._run
@@ -84,7 +86,7 @@ class LabSession(Lab):
     @property
     def arms_by_itself(self) -> bool:
         """True on a bench without a single real instrument."""
-        return all(self.is_device_simulated(name) for name in self.devices)
+        return not any(self.is_device_real(name) for name in self.devices)
 
     def run(
         self,

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol
 
 from labctl.errors import ConfigError, ReplyTimeoutError, TagLossError
 from labctl.lab import Bench
-from labctl.runs.plan import Plan, Progress, Retaken
-from labctl.tags import TagBlock, TagPump, TagSubscription
+from labctl.runs.plan import DwellTaken, Plan, Progress, Retaken
+from labctl.tags import TagBlock, TagFeed, TagPump
 
 __all__ = ["BlockConsumer", "Dwell", "dwell", "settle"]
 
@@ -72,6 +73,7 @@ def dwell(
     while True:
         taken = yield from _attempt(bench, pump, duration_s, list(make_consumers()), progress)
         if taken is not None:
+            yield DwellTaken(taken.start_ps, taken.stop_ps)
             return taken
         yield Retaken("the run was paused during the dwell")
 
@@ -84,25 +86,26 @@ def _attempt(
     progress: Callable[[float], Progress],
 ) -> Plan[Dwell | None]:
     interruptions = bench.interruptions
-    with pump.fanout.subscribe() as blocks:
+    with ExitStack() as stack:
+        feed = bench.recorded_feed or stack.enter_context(TagFeed(pump))
         yield from _wait_for_stream(bench, pump)
         start_ps, stop_ps = _interval_ps(bench, pump, duration_s)
         silence = _Silence(bench, pump)
-        lost = 0
-        while (pump.stop_ps or 0) < stop_ps and not pump.is_finished:
+        lost = _hand_over(bench, feed, consumers, start_ps, stop_ps)
+        while not feed.has_reached(stop_ps):
             bench.clock.wait(_PIECE_S)
-            lost += _hand_over(bench, pump, blocks, consumers, (start_ps, stop_ps))
-            yield progress(_fraction(pump.stop_ps, start_ps, stop_ps))
+            lost += _hand_over(bench, feed, consumers, start_ps, stop_ps)
+            yield progress(_fraction(feed.reached_ps, start_ps, stop_ps))
             if bench.interruptions != interruptions:
                 return None
             silence.check()
-        lost += _hand_over(bench, pump, blocks, consumers, (start_ps, stop_ps))
-    if pump.is_finished and duration_s is not None and (pump.stop_ps or 0) < stop_ps:
+    reached_ps = feed.reached_ps or start_ps
+    if reached_ps < stop_ps and duration_s is not None:
         raise ReplyTimeoutError(
-            f"the recording ends at {pump.stop_ps} ps, before the dwell does at {stop_ps} ps",
+            f"the recording ends at {reached_ps} ps, before the dwell does at {stop_ps} ps",
             device=pump.tagger.name,
         )
-    return Dwell(start_ps, min(stop_ps, pump.stop_ps or stop_ps), lost)
+    return Dwell(start_ps, min(stop_ps, reached_ps), lost)
 
 
 def _interval_ps(bench: Bench, pump: TagPump, duration_s: float | None) -> tuple[int, int]:
@@ -167,23 +170,18 @@ def _wait_for_stream(bench: Bench, pump: TagPump) -> Plan[None]:
 
 
 def _hand_over(
-    bench: Bench,
-    pump: TagPump,
-    blocks: TagSubscription,
-    consumers: list[BlockConsumer],
-    interval_ps: tuple[int, int],
+    bench: Bench, feed: TagFeed, consumers: list[BlockConsumer], start_ps: int, stop_ps: int
 ) -> int:
     """Give the waiting blocks to the consumers and return the tags the instrument lost."""
     lost = 0
-    while (block := blocks.get(0)) is not None:
-        part = block.between(*interval_ps)
+    for block in feed.until(stop_ps):
+        part = block.between(start_ps, stop_ps)
         if part.stop_ps <= part.start_ps:
             continue
         if not part.is_lossless and bench.config.data.on_tag_loss == "abort":
             raise TagLossError(
-                f"{pump.tagger.name} lost {part.lost} tags between {part.start_ps} and "
-                f"{part.stop_ps} ps",
-                device=pump.tagger.name,
+                f"{part.lost} tags were lost between {part.start_ps} and {part.stop_ps} ps",
+                device=feed.tagger,
                 hint='[data] on_tag_loss = "flag" would go on with less live time.',
             )
         lost += part.lost

@@ -151,8 +151,9 @@ class WriterThread:
             self._unsafe_bytes = 0
             self._unsafe_since_s = None
             self._publish(acknowledgement)
-        self._release_waiting()
+        # Before the waiting are told: whoever returns from sync() sees the disk as it was left.
         self.disk_fault = free_space_fault(self._writer.path, self._min_free_bytes)
+        self._release_waiting()
 
     def _publish(self, acknowledgement: Acknowledgement) -> None:
         if self._on_ack is None:
@@ -166,7 +167,7 @@ class WriterThread:
         safe = self._writer.acknowledged
         until = ", ".join(f"{name} to {ps} ps" for name, ps in safe.safe_until_ps.items())
         fault = RunFileError(
-            f"the recorder stopped: {error}.",
+            f"the recorder stopped: {error}",
             hint=f"All up to acknowledgement {safe.number} is intact ({until or 'no tags'}).",
         )
         fault.__cause__ = error

@@ -8,6 +8,7 @@ instrument lost is written on the block; what we could not carry raises TagLossE
 from labctl.tags.block import MAX_BLOCK_TAGS, Channels, TagBlock, TagFlags, Times
 from labctl.tags.decoder import TagDecoder
 from labctl.tags.fanout import TagFanout, TagSubscription
+from labctl.tags.feed import TagFeed
 from labctl.tags.pump import TagPump, split
 from labctl.tags.tagger import TimeTagger
 
@@ -17,6 +18,7 @@ __all__ = [
     "TagBlock",
     "TagDecoder",
     "TagFanout",
+    "TagFeed",
     "TagFlags",
     "TagPump",
     "TagSubscription",

@@ -51,6 +51,10 @@ class TagSubscription:
             self._is_hurried = True
             self._changed.notify_all()
 
+    def _take_time(self) -> None:
+        with self._changed:
+            self._is_hurried = False
+
     def _fail(self, error: LabError) -> None:
         with self._changed:
             self._error = self._error or error
@@ -73,6 +77,11 @@ class TagSubscription:
             if self._error is not None:
                 raise self._error
             return None
+
+    @property
+    def is_waiting(self) -> bool:
+        """True when blocks wait, or an error does."""
+        return bool(self._blocks) or self._error is not None
 
     def clear(self) -> None:
         """Forget the blocks that wait."""
@@ -122,6 +131,11 @@ class TagFanout:
         """Wait for no consumer any more: the stream is about to stop."""
         for subscription in self._subscriptions:
             subscription._hurry()  # noqa: SLF001  the two classes are one mechanism
+
+    def take_time(self) -> None:
+        """Wait for consumers again, where the source is patient: a stream is about to start."""
+        for subscription in self._subscriptions:
+            subscription._take_time()  # noqa: SLF001  the two classes are one mechanism
 
     def fail(self, error: LabError) -> None:
         """Tell every consumer that the stream ended with `error`."""

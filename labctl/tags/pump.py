@@ -87,6 +87,7 @@ class TagPump:
         self._start_ps = None
         self._stop_ps = self._offset_s = None
         self._stopping.clear()
+        self.fanout.take_time()
         decoder = self.tagger.start_stream()
         self._thread = threading.Thread(
             target=self._run, args=(decoder,), name=f"pump {self.tagger.name}", daemon=True
@@ -136,10 +137,17 @@ class TagPump:
                     self._finish()
                     return
         except LabError as error:
-            self.error = error
-            self.fanout.fail(error)
-            with self._progress:
-                self._progress.notify_all()
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001  consumers must learn of a driver's bug too
+            failure = LabError(f"the driver failed: {error!r}", device=self.tagger.name)
+            failure.__cause__ = error
+            self._fail(failure)
+
+    def _fail(self, error: LabError) -> None:
+        self.error = error
+        self.fanout.fail(error)
+        with self._progress:
+            self._progress.notify_all()
 
     def _finish(self) -> None:
         with self._progress:

@@ -47,6 +47,8 @@ _SWITCH_WIDTH_DEG = 0.2
 
 _MOUNT, _HOST, _WITH_DATA = 0x50, 0x01, 0x80
 _HEADER = struct.Struct("<HHBB")
+#: No message has more (protocol document, "Description of the message header").
+_MAX_DATA_BYTES = 255
 _CHANNEL = b"\x01\x00"
 _IMMEDIATE = 1
 _UPDATE_PERIOD_PS = PS_PER_S
@@ -122,10 +124,12 @@ class K10cr1:
             self._pending += data
             while len(self._pending) >= _HEADER.size:
                 message_id, length, destination, source = _HEADER.unpack_from(self._pending)
-                if destination & ~_WITH_DATA != _MOUNT or source != _HOST:
+                length *= bool(destination & _WITH_DATA)
+                is_ours = destination & ~_WITH_DATA == _MOUNT and source == _HOST
+                if not is_ours or length > _MAX_DATA_BYTES:
                     self._pending = self._pending[1:]
                     continue
-                end = _HEADER.size + (length if destination & _WITH_DATA else 0)
+                end = _HEADER.size + length
                 if len(self._pending) < end:
                     return
                 body = self._pending[_HEADER.size : end] or self._pending[2:4]

@@ -99,10 +99,10 @@ class NanowireParameters(BaseModel):
         description="Height of an amplified pulse over the bias current.",
     )
     noise_mv: float = Field(
-        4.0,
+        3.0,
         gt=0.0,
         le=1e3,
-        # sqrt(k T R B) of 50 ohm, 1 GHz, 600 K (a noise figure of 5 dB), 46 dB of gain.
+        # sqrt(k T R B) of 50 ohm, 1 GHz and 330 K (a noise figure of 3.3 dB), 46 dB of gain.
         description="Rms voltage of the amplifier's noise.",
     )
     noise_crossings_hz: float = Field(

@@ -51,7 +51,7 @@ def test_foreign_hdf5_is_refused(tmp_path: Path, libver: str) -> None:
 def test_a_later_format_version_is_refused_with_advice(path: Path) -> None:
     with h5py.File(path, "r+") as file:
         file.attrs["format_version"] = np.int64(2)
-    with pytest.raises(RunFileError, match=r"format version 2; .* reads 1 to 1 Update labctl"):
+    with pytest.raises(RunFileError, match=r"format version 2; .* reads 1 to 1\. Update labctl"):
         open_run(path)
 
 

@@ -33,8 +33,6 @@ SENT = [
     (protocol.move_to_deg(-33.75), "53 04 06 00 d0 01 01 00 00 b0 b9 ff"),
 ]
 REPLIES = [
-    (protocol.GET_POSITION_DEG, "01 00 55 d5 14 00", 10.0),
-    (protocol.GET_POSITION_DEG, "01 00 00 b0 b9 ff", -33.75),
     # pnpq: homed, connected, enabled, at rest; qmi: both directions while it turns.
     (protocol.GET_STATUS, "01 00 00 05 00 80", Status.HOMED | Status.ENABLED),
     (protocol.GET_IS_HOMED, "01 00 00 05 00 80", True),
@@ -72,7 +70,16 @@ def test_requests_are_the_bytes_of_the_protocol_document(request_: Request[Any],
 def test_replies_mean_what_the_protocol_document_says(
     request_: Request[Any], reply: str, value: object
 ) -> None:
-    assert request_.decode(bytes.fromhex(reply)) == pytest.approx(value, abs=4e-6)
+    assert request_.decode(bytes.fromhex(reply)) == value
+
+
+@pytest.mark.parametrize(
+    ("reply", "angle_deg"), [("01 00 55 d5 14 00", 10.0), ("01 00 00 b0 b9 ff", -33.75)]
+)
+def test_a_position_of_409600_steps_in_3_degrees(reply: str, angle_deg: float) -> None:
+    # 1365333 and -4608000 steps; half a step is 3.7e-6 degree.
+    found = protocol.GET_POSITION_DEG.decode(bytes.fromhex(reply))
+    assert found == pytest.approx(angle_deg, abs=3.7e-6)
 
 
 def test_the_identity_names_model_serial_number_and_firmware() -> None:
