@@ -6,12 +6,21 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from labctl.analysis import Convention, PairAnalyzer, RateAnalyzer, accidentals, window_warning
+from labctl.analysis import (
+    Convention,
+    Correlation,
+    CorrelationAnalyzer,
+    PairAnalyzer,
+    RateAnalyzer,
+    accidentals,
+    window_warning,
+)
 from labctl.errors import LimitError
 from labctl.tags.formats import TagSource
 
-__all__ = ["count_file"]
+__all__ = ["correlate_file", "count_file"]
 
 #: A second: more is a slip, and all pairs within it would never be counted.
 _LONGEST_PS = 10**12
@@ -34,14 +43,11 @@ def count_file(
     """
     _check_times(window_full_ps, delays_ps)
     rates, span_ps = _count_singles(source)
-    used = [int(channel) for channel in np.flatnonzero(rates)]
-    _check_channels(used, [*(c for pair in pairs or () for c in pair), *delays_ps])
+    used = _used_channels(rates, pairs or [], delays_ps)
     chosen = pairs if pairs is not None else list(combinations(used, 2))
     duration_s = span_ps * 1e-12
     per_s = 1 / duration_s if duration_s else float("nan")
-    delays = np.zeros(source.n_channels, dtype=np.int64)
-    for channel, delay in delays_ps.items():
-        delays[channel] = delay
+    delays = _delay_of_each(source, delays_ps)
     counted = _count_pairs(source, chosen, window_full_ps, convention, delays)
     warnings = list(source.warnings)
     if warning := window_warning(window_full_ps, source.resolution_ps):
@@ -95,13 +101,49 @@ def _check_times(window_full_ps: int, delays_ps: dict[int, int]) -> None:
             raise LimitError(f"--delays {channel}={delay_ps} is more than a second (10^12 ps)")
 
 
-def _check_channels(used: list[int], named: list[int]) -> None:
-    for channel in named:
+def correlate_file(
+    source: TagSource,
+    pairs: list[tuple[int, int]],
+    range_ps: int,
+    bin_ps: int,
+    delays_ps: dict[int, int],
+) -> Correlation:
+    """Return the histograms of lags of the pairs, in one pass.
+
+    Raises:
+        LimitError: an unknown channel, or bins that do not fit the range.
+    """
+    rates, _ = _count_singles(source)
+    _used_channels(rates, pairs, delays_ps)
+    delays = _delay_of_each(source, delays_ps)
+    try:
+        analyzer = CorrelationAnalyzer(source.n_channels, pairs, range_ps, bin_ps, delays)
+    except ValueError as error:
+        raise LimitError(f"the histogram cannot be made: {error}") from error
+    for block in source.blocks():
+        analyzer.update(block)
+    return analyzer.result()
+
+
+def _used_channels(
+    rates: Any, pairs: list[tuple[int, int]], delays_ps: dict[int, int]
+) -> list[int]:
+    """Return the channels with tags, refusing named ones without."""
+    used = [int(channel) for channel in np.flatnonzero(rates)]
+    for channel in [*(c for pair in pairs for c in pair), *delays_ps]:
         if channel not in used:
             raise LimitError(
                 f"channel {channel} has no tags in this file; "
                 f"channels here: {', '.join(map(str, used)) or 'none'}"
             )
+    return used
+
+
+def _delay_of_each(source: TagSource, delays_ps: dict[int, int]) -> NDArray[np.int64]:
+    delays = np.zeros(source.n_channels, dtype=np.int64)
+    for channel, delay in delays_ps.items():
+        delays[channel] = delay
+    return delays
 
 
 def _count_pairs(

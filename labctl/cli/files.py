@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from labctl.cli.channels import parse_delays, parse_pairs
 from labctl.cli.options import JsonOption
 from labctl.errors import LimitError
 
@@ -67,10 +68,10 @@ def count(
     source = open_tags(path)
     counted = count_file(
         source,
-        _pairs(pairs),
+        parse_pairs(pairs) if pairs is not None else None,
         window_full_ps,
         _convention(convention),
-        _delays(delays),
+        parse_delays(delays),
     )
     if json:
         print_json(counted)
@@ -78,33 +79,6 @@ def count(
     _print_counts(source, counted)
     for warning in counted["warnings"]:
         note(f"warning: {warning}")
-
-
-def _pairs(text: str | None) -> list[tuple[int, int]] | None:
-    if text is None:
-        return None
-    pairs = []
-    for word in text.split(","):
-        first, separator, second = word.strip().partition("-")
-        if not (separator and first.isdigit() and second.isdigit()):
-            raise LimitError(f'--pairs: "{word}" is not two channels joined by -, such as 1-2')
-        if int(first) == int(second):
-            raise LimitError(f'--pairs: "{word}" names one channel twice')
-        pairs.append((int(first), int(second)))
-    return pairs
-
-
-def _delays(text: str | None) -> dict[int, int]:
-    delays: dict[int, int] = {}
-    for word in text.split(",") if text else ():
-        channel, separator, delay = word.strip().partition("=")
-        try:
-            delays[int(channel)] = int(delay)
-        except ValueError:
-            separator = ""
-        if not separator:
-            raise LimitError(f'--delays: "{word}" is not CHANNEL=PICOSECONDS, such as 2=350')
-    return delays
 
 
 def _convention(text: str) -> Convention:

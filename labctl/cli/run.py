@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from labctl.cli.progress import Display
     from labctl.runs import Experiment, LabSession, Run, RunOutcome
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "drive"]
 
 _POLL_S = 0.05
 
@@ -88,7 +88,8 @@ def run(  # noqa: PLR0913  options of a command
     with open_lab(file, simulated=simulated, seed=seed, speed=speed, truth_file=truth) as lab:
         armed = _arm(lab, found, arm)
         with _display(progress, json=json) as display:
-            outcome = _drive(lab, found, parameters, out, armed, display)
+            started = lab.start(found, parameters, folder=out, arm=armed)
+            outcome = drive(lab, started, display)
     return _report(outcome, lab, json=json, progress=progress)
 
 
@@ -132,15 +133,8 @@ def _display(style: ProgressStyle, *, json: bool) -> Display:
     return QuietDisplay() if json or style is ProgressStyle.NONE else BarDisplay()
 
 
-def _drive(
-    lab: LabSession,
-    experiment: Experiment[Any],
-    parameters: dict[str, str],
-    out: Path | None,
-    armed: bool,  # noqa: FBT001
-    display: Display,
-) -> RunOutcome:
-    run_ = lab.start(experiment, folder=out, arm=armed, **parameters)
+def drive(lab: LabSession, run_: Run, display: Display) -> RunOutcome:
+    """Show a run until it ends; interrupts abort it."""
     with _Interrupts(lab, run_):
         while True:
             outcome = run_.wait(_POLL_S)

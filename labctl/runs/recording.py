@@ -13,16 +13,15 @@ import platformdirs
 
 from labctl.bus import Alarm, Message, ParameterChanged, Subscription
 from labctl.errors import RunFileError
-from labctl.lab import Lab
+from labctl.lab import BenchConfig, Lab
 from labctl.storage import Recorder, RunHeader, TaggerHeader, new_uid, run_path
 
-__all__ = ["data_folder", "new_recording", "plain", "record_events"]
+__all__ = ["default_data_folder", "new_recording", "plain", "record_events"]
 
 
-def data_folder(lab: Lab, chosen: Path | None) -> Path:
-    """Return where run files go: as chosen, as configured, or `labctl` in the documents."""
-    configured = lab.loaded.config.data.folder
-    return chosen or configured or platformdirs.user_documents_path() / "labctl"
+def default_data_folder(config: BenchConfig) -> Path:
+    """Return the configured folder of run files, else `labctl` in the user's documents."""
+    return config.data.folder or platformdirs.user_documents_path() / "labctl"
 
 
 def new_recording(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ from labctl.device import load_plugin
 from labctl.errors import ConfigError, RunError
 from labctl.lab import Lab
 from labctl.runs.plan import Experiment
-from labctl.runs.recording import data_folder
+from labctl.runs.recording import default_data_folder
 from labctl.runs.run import Run
 from labctl.runs.status import RunOutcome, RunState, RunStatus
 
@@ -20,15 +23,37 @@ _POLL_S = 0.2
 
 
 def load_experiment(name: str) -> Experiment[Any]:
-    """Return the experiment announced as `name`.
+    """Return the experiment announced as `name`, or the one in the file `name` ends with .py.
 
     Raises:
-        ConfigError: there is no such experiment.
+        ConfigError: there is no such experiment, or the file has none.
     """
-    experiment = load_plugin("labctl.experiments", name, "experiment")
+    if name.endswith(".py"):
+        experiment = _from_file(Path(name))
+    else:
+        experiment = load_plugin("labctl.experiments", name, "experiment")
     if not isinstance(experiment, Experiment):
         raise ConfigError(f'experiment "{name}" is {experiment!r}, which is no labctl Experiment')
     return experiment
+
+
+def _from_file(path: Path) -> Any:
+    if not path.is_file():
+        raise ConfigError(f"there is no experiment file {path}")
+    name = f"labctl_experiment_{path.stem}"
+    specification = importlib.util.spec_from_file_location(name, path)
+    if specification is None or specification.loader is None:
+        raise ConfigError(f"{path} cannot be imported as Python")
+    module = importlib.util.module_from_spec(specification)
+    # Dataclasses and pydantic look their module up by its name.
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        raise ConfigError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    if not hasattr(module, "EXPERIMENT"):
+        raise ConfigError(f"{path} defines no EXPERIMENT = Experiment(...)")
+    return module.EXPERIMENT
 
 
 class LabSession(Lab):
@@ -47,11 +72,11 @@ class LabSession(Lab):
     def start(
         self,
         experiment: str | Experiment[Any],
+        parameters: Mapping[str, Any],
         *,
         folder: Path | str | None = None,
         arm: bool | None = None,
         parents: tuple[str, ...] = (),
-        **parameters: Any,
     ) -> Run:
         """Start a run and return at once.
 
@@ -71,12 +96,12 @@ class LabSession(Lab):
                 "abort it or wait for its end"
             )
         found = load_experiment(experiment) if isinstance(experiment, str) else experiment
-        chosen = Path(folder) if folder is not None else None
+        default = default_data_folder(self.loaded.config)
         self._run = Run(
             self,
             found,
             found.parse(parameters),
-            folder=data_folder(self, chosen),
+            folder=Path(folder) if folder is not None else default,
             arm=self.arms_by_itself if arm is None else arm,
             parents=parents,
         )
@@ -105,7 +130,7 @@ class LabSession(Lab):
             ConfigError: unknown experiment or parameters.
             RunError: the plan failed; the run file says how far it came.
         """
-        run = self.start(experiment, folder=folder, arm=arm, **parameters)
+        run = self.start(experiment, parameters, folder=folder, arm=arm)
         try:
             return self._wait(run)
         except KeyboardInterrupt:

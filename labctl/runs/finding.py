@@ -1,0 +1,92 @@
+"""Finds run files in a folder by what they say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labctl.errors import ConfigError, RunFileError
+from labctl.storage import open_run
+
+__all__ = ["FoundRun", "find_runs"]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRun:
+    """One run file, or a damaged file with what is wrong in `reason`."""
+
+    path: Path
+    start_utc: str
+    experiment: str
+    uid: str
+    status: str
+    reason: str
+    operator: str
+    simulated: bool
+
+    @property
+    def badge(self) -> str:
+        """What must not be missed in a list."""
+        return "simulated" if self.simulated else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the run as JSON carries it."""
+        return {name: str(getattr(self, name)) for name in self.__slots__[:-1]} | {
+            "simulated": self.simulated
+        }
+
+
+def find_runs(
+    folder: Path,
+    *,
+    experiment: str | None = None,
+    status: str | None = None,
+    text: str | None = None,
+    limit: int = 20,
+) -> list[FoundRun]:
+    """Return the newest runs in `folder` and below that match, at most `limit`.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder {folder} of runs yet")
+    found: list[FoundRun] = []
+    for path in _newest_first(folder):
+        run, everything = _look_at(path)
+        if experiment is not None and run.experiment != experiment:
+            continue
+        if status is not None and run.status != status:
+            continue
+        if text is not None and text.lower() not in everything.lower():
+            continue
+        found.append(run)
+        if len(found) == limit:
+            break
+    return found
+
+
+def _newest_first(folder: Path) -> Iterator[Path]:
+    # The names begin with the time, in folders named by the day.
+    yield from sorted(folder.rglob("*.h5"), key=lambda path: path.name, reverse=True)
+
+
+def _look_at(path: Path) -> tuple[FoundRun, str]:
+    try:
+        with open_run(path) as run:
+            facts = dict(run.metadata)
+            found = FoundRun(
+                path,
+                str(facts.get("start_utc", "")),
+                str(facts.get("experiment", "")),
+                str(facts.get("uid", "")),
+                run.status,
+                str(run.end.get("reason", "")),
+                str(facts.get("operator", "")),
+                bool(facts.get("simulated")),
+            )
+            return found, f"{path} {found.reason} {facts} {run.result}"
+    except RunFileError as error:
+        return FoundRun(path, "", "", "", "damaged", str(error), "", simulated=False), str(path)
