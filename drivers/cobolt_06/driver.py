@@ -7,14 +7,33 @@ from typing import Any
 from drivers.cobolt_06 import protocol
 from drivers.cobolt_06.protocol import Fault
 from labctl.device import Device, Identity, Reading, Setting
-from labctl.errors import InstrumentError, InterlockError
+from labctl.errors import (
+    InstrumentError,
+    InterlockError,
+    LabError,
+    ProtocolError,
+    ReplyTimeoutError,
+)
 
 __all__ = ["Cobolt06"]
+
+#: The instrument is there, and what it did is not known.
+_UNCLEAR = (InstrumentError, ProtocolError, ReplyTimeoutError)
 
 
 def _refuse_unsafe_emission(device: Device, value: Any) -> None:
     if value:
         _assert_may_emit(device)
+
+
+def _switch_emission(device: Device, value: Any) -> None:
+    try:
+        device.execute(protocol.set_emission(value))
+    except _UNCLEAR:
+        # The command may have been obeyed although its answer is lost.
+        if value:
+            device.make_safe()
+        raise
 
 
 def _confirm_emission(device: Device, value: Any) -> None:
@@ -77,6 +96,7 @@ class Cobolt06(Device):
         protocol.set_emission,
         choices=(False, True),
         guard=_refuse_unsafe_emission,
+        apply=_switch_emission,
         confirm=_confirm_emission,
         is_emission=True,
         doc="Light out: on or off.",
@@ -106,21 +126,22 @@ class Cobolt06(Device):
 
     def make_safe(self) -> None:
         """Switch emission off, by force if need be, and confirm it."""
-        try:
-            self.execute(protocol.OFF)
-        except InstrumentError:
-            self.execute(protocol.FORCE_OFF)
-        if self.execute(protocol.GET_EMISSION):
-            self.execute(protocol.FORCE_OFF)
-        if self.execute(protocol.GET_EMISSION):
-            raise InstrumentError(
-                f"EMISSION OF {self.name} COULD NOT BE SWITCHED OFF",
-                device=self.name,
-                address=self.link.address,
-                hint="Use the key switch or the interlock now.",
-            )
-        if self.on_change is not None:
-            self.on_change("emission", False, "")
+        failure: LabError | None = None
+        for switch_off in (protocol.OFF, protocol.FORCE_OFF):
+            try:
+                self.execute(switch_off)
+                if not self.execute(protocol.GET_EMISSION):
+                    if self.on_change is not None:
+                        self.on_change("emission", False, "")
+                    return
+            except _UNCLEAR as error:
+                failure = error
+        raise InstrumentError(
+            f"EMISSION OF {self.name} COULD NOT BE SWITCHED OFF",
+            device=self.name,
+            address=self.link.address,
+            hint="Use the key switch or the interlock now.",
+        ) from failure
 
     def clear_fault(self) -> None:
         """Clear a fault whose cause was removed; emission stays off."""

@@ -95,7 +95,10 @@ def _number(reply: bytes) -> float:
 
 
 def _watt_as_mw(reply: bytes) -> float:
-    return _number(reply) * 1e3
+    power_mw = _number(reply) * 1e3
+    if not math.isfinite(power_mw):
+        raise ValueError("not a power")
+    return power_mw
 
 
 def _flag(reply: bytes) -> bool:

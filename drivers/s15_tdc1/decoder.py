@@ -28,13 +28,16 @@ class Tdc1Decoder:
     that steps backward by less than half a period is out of order: it is sorted in and the
     block is flagged UNSORTED; what would fall into an interval already delivered is counted
     as lost and flagged MISSED. A larger step backward is a rollover whose marker is missing.
+    Markers carry the time on where nothing clicks.
     """
 
     is_finished = False
 
     def __init__(self) -> None:
         self._rest = b""
+        # Before the first word: below every time, so that it is no step backward.
         self._last_raw = -1
+        self._last_is_marker = False
         self._periods = 0
         self._start_ps: int | None = None
 
@@ -60,14 +63,17 @@ class Tdc1Decoder:
 
     def _unroll(self, words: NDArray[np.uint32]) -> NDArray[np.int64]:
         raw = (words >> np.uint32(5)).astype(np.int64)
-        before = np.empty_like(raw)
-        before[0] = self._last_raw if self._last_raw >= 0 else raw[0]
-        before[1:] = raw[:-1]
         is_marker = (words & _DUMMY) != 0
-        drop = before - raw
-        has_rolled = (drop > 0) & (is_marker | (drop > _PERIOD_STEPS // 2))
+        drop = np.append(self._last_raw, raw[:-1]) - raw
+        follows_marker = np.append(self._last_is_marker, is_marker[:-1])
+        # Markers of successive periods without a click are equal. A marker that equals a click
+        # is of the same step: in which order the two are sent is not documented.
+        has_rolled = (drop > _PERIOD_STEPS // 2) | (
+            is_marker & ((drop > 0) | ((drop == 0) & follows_marker))
+        )
         periods: NDArray[np.int64] = self._periods + np.cumsum(has_rolled)
         self._last_raw = int(raw[-1])
+        self._last_is_marker = bool(is_marker[-1])
         self._periods = int(periods[-1])
         return raw + periods * _PERIOD_STEPS
 

@@ -7,6 +7,7 @@ the manufacturer.
 
 from __future__ import annotations
 
+import math
 import re
 from enum import Enum
 
@@ -82,7 +83,10 @@ def _threshold(reply: bytes) -> float:
     match = _VOLT.fullmatch(reply.decode("ascii"))
     if match is None:
         raise ValueError("expected a voltage")
-    return float(match[1])
+    threshold_v = float(match[1])
+    if not math.isfinite(threshold_v):
+        raise ValueError("expected a voltage")
+    return threshold_v
 
 
 def _is_present(reply: bytes) -> bool:

@@ -2,9 +2,9 @@
 
 A message is a header of six bytes, little-endian: `id` (2), then either two parameters, the
 destination and the source, or the length of the data (2), the destination with its top bit
-set and the source, followed by the data. There is no terminator and no checksum. Facts: APT
-Controllers Host-Controller Communications Protocol, "Description of the message header";
-the public clients thorlabs-apt-protocol 29.0.0 and pnpq 0.2.1 agree.
+set and the source, followed by the data. There is no terminator and no checksum. Facts: the
+public clients thorlabs-apt-protocol 29.0.0 (unpacker.py), qmi 0.54 (apt_packets.py) and pnpq
+0.2.1 (apt/protocol.py), which agree.
 
 Because nothing marks the beginning of a message, only what this instrument may say is taken
 for one: an id that it sends, with a length this id has, from its address to ours. Everything

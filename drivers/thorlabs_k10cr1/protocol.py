@@ -1,8 +1,8 @@
 """The APT messages of the K10CR1 rotation mount that its driver uses, without I/O.
 
-Facts: APT Controllers Host-Controller Communications Protocol (issue 25) as the public clients
-qmi 0.54 (thorlabs/k10crx.py, apt_packets.py), pylablib 1.4 (Thorlabs/kinesis.py), pnpq 0.2.1
-and thorlabs-apt-protocol 29.0.0 read it. All run on real mounts.
+Facts: Thorlabs' APT protocol as the public clients qmi 0.54 (thorlabs/k10crx.py,
+apt_packets.py), pylablib 1.4 (Thorlabs/kinesis.py), pnpq 0.2.1 and thorlabs-apt-protocol
+29.0.0 read its document (issue 25 and others); the document itself was not at hand.
 
 Position and status are asked with REQ_POSCOUNTER and REQ_STATUSBITS, as qmi and pylablib do.
 The mount answers these two only when asked, so a reply matched by its id cannot be an
@@ -43,8 +43,8 @@ __all__ = [
 #: Binary: there are no terminators.
 WIRE = WireOptions(baud_rate=115_200, write_termination=b"", read_termination=b"", timeout_s=1.0)
 
-#: 2048 microsteps x 200 steps = 409 600 a turn of the motor, which turns the mount by 3 degrees
-#: (qmi, pylablib). The manual's rounded 136 533 would be wrong by 0.0009 degree in a turn.
+#: A turn of the motor is 409 600 microsteps and turns the mount by 3 degrees (qmi, pylablib).
+#: The rounded 136 533 of pnpq would be wrong by 0.0009 degree in a turn.
 STEPS_PER_DEG = 409_600 / 3
 #: 43 turns, beyond which the 32-bit position overflows (K10CR1 manual, 5.12).
 MAX_ANGLE_DEG = 15_480.0

@@ -2,8 +2,8 @@
 
 Commands are lines ended by LF, over USB test and measurement class. Powers travel in watt,
 wavelengths in nm. Setters are silent; what was wrong with them is in the error queue. Facts:
-PM100D manual, 6.4 "SCPI commands", and the public clients qmi 0.54 (thorlabs/pm100d.py) and
-PyMeasure (thorlabs/thorlabspm100usb.py).
+PM100D manual, 6.4 "SCPI commands" (pages 47 to 49), and the public clients qmi 0.54
+(thorlabs/pm100d.py) and PyMeasure (ThorlabsPM400, for the same commands).
 
 Two rules follow. A setter reads the error queue in the same transaction, until it is empty,
 so that an error is told to who caused it. And a reading sets the unit first: whoever pressed
@@ -62,7 +62,7 @@ class MeterInfo:
 
 @dataclass(frozen=True, slots=True)
 class SensorInfo:
-    """What `SYST:SENS:IDN?` says of the sensor head (manual, 6.4.2.4)."""
+    """What `SYST:SENS:IDN?` says of the sensor head (PM100D manual, page 49)."""
 
     model: str
     serial: str

@@ -42,7 +42,8 @@ class Peak:
         is_found: whether `significance` reaches 5; if not, position and fwhm are nan.
         position: lag of the peak (ps), see `find_peak`.
         fwhm: width of a Gaussian of the peak's variance (ps), bins' own width removed; jitter of
-            both channels and, for a coarse tagger, its steps.
+            both channels and, for a coarse tagger, its steps. The window of the centroid cuts
+            tails off, which makes it small by up to 1.4 %.
         counts: counts of the peak within the window of the centroid, background subtracted.
         background: mean counts per bin away from the peak.
         significance: excess over the background in standard deviations, corrected for N places.
@@ -100,7 +101,8 @@ def find_peak(
     index, boxcar = _best_place(seen, widths)
     reach = 2 * boxcar if half_width_ps is None else max(1, round(half_width_ps / bin_ps))
     beside = np.abs(np.arange(seen.size) - index) > max(2 * reach, boxcar // 2)
-    if np.count_nonzero(beside) < 2:  # noqa: PLR2004 - their scatter is needed
+    bins_beside = int(np.count_nonzero(beside))
+    if bins_beside < 2:  # noqa: PLR2004 - their scatter is needed
         raise ValueError(
             f"{seen.size} bins of {bin_ps} ps leave no background beside a peak window of "
             f"±{reach * bin_ps} ps; take a wider range or smaller bins"
@@ -108,7 +110,7 @@ def find_peak(
     places = seen.size * len(widths)
     significance = _significance(seen, beside, index, boxcar, places)
     off = float(seen[beside].sum())
-    level = Estimate(off, poisson_sigma(off)).scaled(1 / np.count_nonzero(beside))
+    level = Estimate(off, poisson_sigma(off)).scaled(1 / bins_beside)
     centre, inside = _follow(seen, index, reach, level.value)
     at_edge = centre - reach < 0 or centre + reach >= seen.size
     signal = float(np.sum(seen[inside] - level.value))
@@ -151,14 +153,16 @@ def _best_place(seen: Values, widths: Sequence[int]) -> tuple[int, int]:
     total = float(seen.sum())
     below = np.concatenate(([0.0], np.cumsum(seen)))
     places = np.arange(seen.size)
-    best = (-math.inf, seen.size // 2, 1)
+    best = (0.0, seen.size // 2, 1)
     for width in widths if seen.size else ():
         half = width // 2
         last = np.minimum(places + half + 1, seen.size)
         sums = below[last] - below[np.maximum(places - half, 0)]
         index = int(np.argmax(sums))
         on = float(sums[index])
-        best = max(best, (_li_ma(on, total - on, width / (seen.size - width or 1)), index, width))
+        excess = _li_ma(on, total - on, width / (seen.size - width or 1))
+        if excess > best[0]:
+            best = (excess, index, width)
     return best[1], best[2]
 
 

@@ -97,7 +97,8 @@ def fit_fringe(
     estimate; it is not taken below 1, so that empty points do not claim certainty (see
     `poisson_sigma`). The coefficients are unbiased to second order, as the residuals do not
     correlate with the fit; V = sqrt(c1² + c2²)/c0 and θ0 = atan2(c2, c1)/k have the variances
-    gᵀ·C·g, C the covariance of the coefficients and g the gradient.
+    gᵀ·C·g, C the covariance of the coefficients and g the gradient. Near V = 1 sigma follows the
+    few counts of the minimum: with 5 there it is understated by a tenth.
 
     Args:
         angles_deg: (n,) analyser angles.
@@ -171,11 +172,11 @@ def _solve(
     design: Values, signal: Values, other_variance: Values
 ) -> tuple[Values, NDArray[Any], Values]:
     """Return coefficients, their covariance and the variances of the points at the fixed point."""
-    variances = np.ones_like(signal)
-    coefficients = np.zeros(design.shape[1])
+    variances: Values = np.ones_like(signal)
+    coefficients: Values = np.zeros(design.shape[1])
     for _ in range(_ROUNDS):
         normal = design.T / variances
-        updated = np.linalg.solve(normal @ design, normal @ signal)
+        updated: Values = np.linalg.solve(normal @ design, normal @ signal)
         variances = np.maximum(design @ updated + other_variance, 1.0)
         step = float(np.max(np.abs(updated - coefficients)))
         coefficients = updated

@@ -123,6 +123,7 @@ class Setting(Generic[T]):
 
     def __set__(self, instance: Device, value: T) -> None:
         value = self.check(value, name=instance.name, limits=instance.limits.get(self.name))
+        instance.link.refuse_while_streaming(f"{instance.name}.{self.name}", "set")
         if self.guard is not None:
             self.guard(instance, value)
         if self.apply is not None:

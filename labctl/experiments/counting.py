@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -24,16 +23,14 @@ from labctl.analysis import (
     RateAnalyzer,
     accidentals,
     car,
-    effective_window_ps,
     heralding,
     poisson_sigma,
     window_warning,
 )
-from labctl.errors import ConfigError
 from labctl.experiments.pair_counts import CountingResult, PairCount
-from labctl.lab import Bench, Detector
+from labctl.experiments.pairs import PairSetup, named_pairs, split_words
+from labctl.lab import Bench
 from labctl.runs import Experiment, Parameters, Plan, Point, Progress, Warned, dwell
-from labctl.tags import TagPump
 
 __all__ = ["EXPERIMENT", "CountingParameters", "plan"]
 
@@ -56,10 +53,7 @@ class CountingParameters(Parameters):
         None, gt=0, description="Full width of the window; by default the bench's."
     )
 
-    @field_validator("pairs", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+    _split = field_validator("pairs", mode="before")(split_words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,42 +68,21 @@ class _Counters:
         return iter((self.rates, self.matrix, self.delayed))
 
 
-class _Setup:
-    """Which detectors and pairs are counted, on which channels, with which window."""
-
-    def __init__(self, bench: Bench, parameters: CountingParameters) -> None:
-        self.pairs = _chosen_pairs(bench, parameters.pairs)
-        used = {detector.name for pair in self.pairs for detector in pair}
-        self.detectors = [d for d in bench.detectors.values() if d.name in used]
-        self.pump: TagPump = bench.pump_of(self.detectors)
-        self.window_full_ps = parameters.window_full_ps or bench.config.coincidences.window_full_ps
-        self.n_channels = max(self.pump.tagger.channels) + 1
-        self.resolution_ps = self.pump.tagger.resolution_ps
-        self.delays_ps: NDArray[np.int64] = np.zeros(self.n_channels, dtype=np.int64)
-        for detector in self.detectors:
-            self.delays_ps[detector.channel] = detector.delay_ps
-        self.shift_ps = _shift_ps(self.window_full_ps, self.resolution_ps)
-
-    def counters(self) -> _Counters:
-        """Return fresh analyzers."""
-        channels = [(a.channel, b.channel) for a, b in self.pairs]
-        return _Counters(
-            RateAnalyzer(self.n_channels),
-            MatrixAnalyzer(self.n_channels, self.window_full_ps, self.delays_ps),
-            DelayedAccidentalsAnalyzer(
-                self.n_channels,
-                channels,
-                self.window_full_ps,
-                self.shift_ps,
-                self.delays_ps,
-                shifts_per_side=_DELAYED_WINDOWS // 2,
-                resolution_ps=self.resolution_ps,
-            ),
-        )
-
-    def effective_window_ps(self, a: Detector, b: Detector) -> int:
-        """Return the width that the tagger's steps accept for this pair's delays."""
-        return effective_window_ps(self.window_full_ps, self.resolution_ps, a.delay_ps - b.delay_ps)
+def _counters(setup: PairSetup) -> _Counters:
+    """Return fresh analyzers."""
+    return _Counters(
+        RateAnalyzer(setup.n_channels),
+        MatrixAnalyzer(setup.n_channels, setup.window_full_ps, setup.delays_ps),
+        DelayedAccidentalsAnalyzer(
+            setup.n_channels,
+            setup.channel_pairs,
+            setup.window_full_ps,
+            _shift_ps(setup.window_full_ps, setup.resolution_ps),
+            setup.delays_ps,
+            shifts_per_side=_DELAYED_WINDOWS // 2,
+            resolution_ps=setup.resolution_ps,
+        ),
+    )
 
 
 @dataclass(slots=True)
@@ -124,7 +97,7 @@ class _Totals:
     delayed_variance: NDArray[np.float64]
 
     @classmethod
-    def empty(cls, setup: _Setup) -> _Totals:
+    def empty(cls, setup: PairSetup) -> _Totals:
         n, k = setup.n_channels, len(setup.pairs)
         return cls(
             0.0,
@@ -148,7 +121,8 @@ class _Totals:
 
 def plan(bench: Bench, parameters: CountingParameters) -> Plan[CountingResult]:
     """Count for `points` dwells and return the sums."""
-    setup = _Setup(bench, parameters)
+    pairs = named_pairs(bench, parameters.pairs)
+    setup = PairSetup(bench, pairs, parameters.window_full_ps)
     warnings = []
     if warning := window_warning(setup.window_full_ps, setup.resolution_ps):
         warnings.append(warning)
@@ -159,7 +133,7 @@ def plan(bench: Bench, parameters: CountingParameters) -> Plan[CountingResult]:
         counters: list[_Counters] = []
 
         def make(counters: list[_Counters] = counters) -> _Counters:
-            counters[:] = [setup.counters()]
+            counters[:] = [_counters(setup)]
             return counters[0]
 
         def progress(
@@ -174,7 +148,7 @@ def plan(bench: Bench, parameters: CountingParameters) -> Plan[CountingResult]:
     return _result(setup, totals, tuple(warnings))
 
 
-def _live(setup: _Setup, counters: _Counters) -> dict[str, Any]:
+def _live(setup: PairSetup, counters: _Counters) -> dict[str, Any]:
     """Return the rates so far, with uncertainties, for watching and for the points' table."""
     rates = counters.rates.result()
     matrix = counters.matrix.result().counts
@@ -191,7 +165,7 @@ def _live(setup: _Setup, counters: _Counters) -> dict[str, Any]:
     return {key: value if math.isfinite(value) else None for key, value in values.items()}
 
 
-def _result(setup: _Setup, totals: _Totals, warnings: tuple[str, ...]) -> CountingResult:
+def _result(setup: PairSetup, totals: _Totals, warnings: tuple[str, ...]) -> CountingResult:
     per_s = 1 / totals.live_s if totals.live_s else math.nan
     singles = {d.name: int(totals.singles[d.channel]) for d in setup.detectors}
     pairs = tuple(_pair(setup, totals, row, singles, per_s) for row in range(len(setup.pairs)))
@@ -200,7 +174,7 @@ def _result(setup: _Setup, totals: _Totals, warnings: tuple[str, ...]) -> Counti
 
 
 def _pair(
-    setup: _Setup, totals: _Totals, row: int, singles: dict[str, int], per_s: float
+    setup: PairSetup, totals: _Totals, row: int, singles: dict[str, int], per_s: float
 ) -> PairCount:
     a, b = setup.pairs[row]
     in_a, in_b = singles[a.name], singles[b.name]
@@ -220,27 +194,6 @@ def _pair(
         heralding(both, in_a, accidentals=product),
         width_ps,
     )
-
-
-def _chosen_pairs(bench: Bench, names: tuple[str, ...]) -> list[tuple[Detector, Detector]]:
-    if not names:
-        return _default_pairs(bench)
-    pairs = []
-    for name in names:
-        first, separator, second = name.partition("-")
-        if not separator:
-            raise ConfigError(f'pair "{name}" is not two detectors joined by -, as alice_h-bob_h')
-        a, b = bench.detector(first.strip()), bench.detector(second.strip())
-        if a == b:
-            raise ConfigError(f'pair "{name}" names the same detector twice')
-        pairs.append((a, b))
-    return pairs
-
-
-def _default_pairs(bench: Bench) -> list[tuple[Detector, Detector]]:
-    stations = [station.detectors for station in bench.stations.values()]
-    between = [(a, b) for one, other in combinations(stations, 2) for a in one for b in other]
-    return between or list(combinations(bench.detectors.values(), 2))
 
 
 def _shift_ps(window_full_ps: int, resolution_ps: int) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from labctl.analysis import Estimate
+from labctl.experiments.pairs import estimate_dict
 
 __all__ = ["CountingResult", "PairCount"]
 
@@ -82,12 +82,12 @@ class CountingResult:
             "window_full_ps": self.window_full_ps,
             "live_s": self.live_s,
             "lost": self.lost,
-            "singles_hz": {name: _number(rate) for name, rate in self.singles_hz.items()},
+            "singles_hz": {name: estimate_dict(rate) for name, rate in self.singles_hz.items()},
             "pairs": [
                 {
                     "pair": pair.name,
                     "window_effective_ps": pair.window_effective_ps,
-                    **{name: _number(value) for name, value in pair.estimates().items()},
+                    **{name: estimate_dict(value) for name, value in pair.estimates().items()},
                 }
                 for pair in self.pairs
             ],
@@ -106,11 +106,3 @@ class CountingResult:
                 for name, value in pair.estimates().items()
             ]
         return rows
-
-
-def _number(estimate: Estimate) -> dict[str, float | None]:
-    """Return an estimate as JSON allows it, where infinity and nan do not exist."""
-    return {
-        "value": estimate.value if math.isfinite(estimate.value) else None,
-        "sigma": estimate.sigma if math.isfinite(estimate.sigma) else None,
-    }

@@ -132,9 +132,11 @@ def find_open_labs(
             str(note["token"]),
             Path(note["config"]),
             bool(note["simulated"]),
-            Owner(**note["owner"]),
+            Owner.from_note(note["owner"]),
         )
         for note in open_labs()
+        # What another version of labctl writes here may be reached in another way.
+        if note.get("version") == VERSION
     ]
     return [
         lab

@@ -242,6 +242,7 @@ class Lab:
             try:
                 device.close()
             except LabError as error:
+                error.device = error.device or device.name
                 failures.append(str(error))
         self._connector.close()
         if failures:
@@ -256,6 +257,7 @@ class Lab:
                 if self.devices[name].emission:  # type: ignore[attr-defined]  # a laser
                     self.devices[name].make_safe()
             except LabError as error:
+                error.device = error.device or name
                 failures.append(str(error))
         return failures
 

@@ -14,7 +14,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -49,6 +49,11 @@ class Owner:
     def this_process(cls) -> Self:
         """Return this process as an owner."""
         return cls(os.getpid(), platform.node(), time.time(), " ".join(sys.argv))
+
+    @classmethod
+    def from_note(cls, note: Mapping[str, Any]) -> Self:
+        """Return the owner that a note names; KeyError or TypeError where it names none."""
+        return cls(note["pid"], note["host"], float(note["since_utc"]), note["command"])
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host} ({self.command or 'python'})"
@@ -115,13 +120,13 @@ def _live_note(path: Path) -> Iterator[dict[str, Any]]:
             path.unlink(missing_ok=True)
             path.with_suffix(".lock").unlink(missing_ok=True)
     except Timeout:
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             note = json.loads(path.read_text())
-            float(note["owner"]["since_utc"])
+            Owner.from_note(note["owner"])
             yield note
 
 
 def _owner_of(note: Path) -> str:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return str(Owner(**json.loads(note.read_text())["owner"]))
+        return str(Owner.from_note(json.loads(note.read_text())["owner"]))
     return "another process"

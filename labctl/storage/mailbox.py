@@ -53,31 +53,26 @@ class Mailbox(Generic[T]):
         with self._changed:
             return self._append(item, size_bytes)
 
-    def take(self, timeout_s: float | None) -> T | None:
-        """Return the oldest item; None if none comes in time or it is closed and empty."""
+    def take_all(self, timeout_s: float | None) -> list[T]:
+        """Return everything that waits, oldest first; empty if nothing comes in time.
+
+        Taking all at once costs one exchange of the lock however many items came. What was
+        taken no longer counts against the limit, so twice the limit can be in memory.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._items or self._is_closed, timeout_s)
             if not self._items:
-                return None
-            item, size_bytes = self._items.popleft()
-            self._size_bytes -= size_bytes
+                self._changed.wait_for(lambda: self._items or self._is_closed, timeout_s)
+            items = [item for item, _ in self._items]
+            self._items.clear()
+            self._size_bytes = 0
             self._changed.notify_all()
-            return item
+            return items
 
     def close(self) -> None:
         """Accept nothing more; what waits can still be taken."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-
-    def discard(self) -> list[T]:
-        """Return all that waits and empty the queue."""
-        with self._changed:
-            items = [item for item, _ in self._items]
-            self._items.clear()
-            self._size_bytes = 0
-            self._changed.notify_all()
-            return items
 
     def _has_room(self, size_bytes: int, reserve_bytes: int) -> bool:
         waiting = self._size_bytes

@@ -131,6 +131,11 @@ class RunFile:
         """Return the snapshots of all instruments: moment, instruments, utc_ns."""
         return self._objects("snapshots")
 
+    def figures(self) -> dict[str, bytes]:
+        """Return the run's pictures as PNG files, by their names."""
+        parts = (record.data.partition(b"\0") for record in self._records("figures"))
+        return {name.decode("utf-8", "replace"): png for name, _, png in parts}
+
     def log(self) -> list[str]:
         """Return the lines of the log."""
         return [record.data.decode("utf-8", "replace") for record in self._records("log")]

@@ -140,6 +140,10 @@ class Recorder:
         """Queue all settings of all instruments at the start, after a change or at the end."""
         self._put("snapshots", to_json({"moment": moment, "instruments": instruments}))
 
+    def figure(self, name: str, png: bytes) -> None:
+        """Queue a picture; a name that is used again replaces the earlier picture for readers."""
+        self._put("figures", name.encode() + b"\0" + png)
+
     def end(
         self,
         status: EndStatus,

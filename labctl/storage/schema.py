@@ -19,7 +19,8 @@ it with `h5py.File(path, "r", swmr=True)` while it grows, after the end, and aft
         tail           INDEX_ROW (2,)
         rate_hz time_s f8 (appends,)  for viewers only: tags / (stop_ps - start_ps) of an append
                        against the seconds from the stream's first start_ps to the append's stop_ps
-    points/ events/ parameters/ log/ snapshots/ end/      NXcollection, one record stream each
+    points/ events/ parameters/ log/ snapshots/ figures/ end/
+                           NXcollection, one record stream each
       data             u1 (bytes,)
       index            RECORD_ROW (records,)
 ```
@@ -62,6 +63,7 @@ JSON elsewhere, where NaN and Infinity may stand for numbers as Python writes th
     events      level, source, payload
     parameters  instrument, setting, value, unit
     snapshots   moment ("start", "change" or "end"), instruments
+    figures     not JSON: the figure's name in UTF-8, a zero byte, and a PNG file
     end         status ("finished", "aborted" or "failed"), reason, stop_utc, result,
                 planned, taken, repeated
 
@@ -123,7 +125,7 @@ TAIL_ROWS: Final = 4096
 #: Channel numbers of a u1 dataset end at 254, because 255 is the escape.
 _MAX_U1_CHANNELS: Final = 254
 
-STREAMS: Final = ("points", "events", "parameters", "log", "snapshots", "end")
+STREAMS: Final = ("points", "events", "parameters", "log", "snapshots", "figures", "end")
 END_STATUSES: Final = ("finished", "aborted", "failed")
 
 INDEX_ROW: Final = np.dtype(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ class WriterThread:
         self._rule = rule
         self._min_free_bytes = min_free_bytes
         self._on_ack = on_ack
+        self._in_hand: deque[Item] = deque()
         self._waiting: list[threading.Event] = []
         self._unsafe_bytes = 0
         self._unsafe_since_s: float | None = None
@@ -110,9 +112,11 @@ class WriterThread:
     def _run(self) -> None:
         try:
             while not self._mailbox.is_exhausted:
-                item = self._mailbox.take(self._time_left_s())
-                if item is not None:
-                    self._handle(item)
+                self._in_hand.extend(self._mailbox.take_all(self._time_left_s()))
+                while self._in_hand:
+                    self._handle(self._in_hand.popleft())
+                    if self._is_due():
+                        self._acknowledge()
                 if self._is_due():
                     self._acknowledge()
             self._publish(self._writer.finish())
@@ -175,7 +179,7 @@ class WriterThread:
         self._mailbox.close()
         with suppress(RunFileError, OSError):
             self._writer.abandon()
-        for item in self._mailbox.discard():
+        for item in (*self._in_hand, *self._mailbox.take_all(0)):
             if isinstance(item, threading.Event):
                 item.set()
 

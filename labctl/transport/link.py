@@ -56,7 +56,7 @@ class Link:
         with self._lock:
             self._begin()
             if self._is_streaming:
-                self._refuse_streaming(command)
+                self.refuse_while_streaming(command.decode("ascii", "replace"), "answered")
             try:
                 self._wire.write(command + self._write_end)
                 reply = self._wire.read_until(self._read_end, self._timeout_s)
@@ -156,6 +156,19 @@ class Link:
         """Allow commands with replies again."""
         self._is_streaming = False
 
+    def refuse_while_streaming(self, what: str, action: str) -> None:
+        """Refuse that `what` is answered, or set, while the input belongs to a stream.
+
+        Raises:
+            InterlockError: between `begin_stream` and `end_stream`.
+        """
+        if self._is_streaming:
+            raise InterlockError(
+                f"{what} cannot be {action} while the instrument streams",
+                address=self.address,
+                hint="Its settings can be read and set once the run or the watch has ended.",
+            )
+
     def discard_until_quiet(self) -> None:
         """Read and forget until nothing arrives for 30 ms.
 
@@ -195,13 +208,6 @@ class Link:
         if self._is_suspect:
             self._wire.discard_input()
             self._is_suspect = False
-
-    def _refuse_streaming(self, command: bytes) -> None:
-        raise InterlockError(
-            f"{command.decode('ascii', 'replace')} cannot be answered while the instrument streams",
-            address=self.address,
-            hint="Its settings can be read once the run or the watch has ended.",
-        )
 
     def _refuse_closed(self) -> None:
         if self._is_closed:

@@ -1,7 +1,7 @@
 """A Thorlabs K10CR1 rotation mount that carries a half-wave plate: APT messages, real moves.
 
-Written from the APT protocol document (issue 25) and what its public clients observed on real
-mounts: qmi 0.54 (thorlabs/k10crx.py), pnpq 0.2.1 (waveplate_thorlabs_k10cr1.py), pylablib 1.4
+Written from what public clients say of Thorlabs' APT protocol and observed on real mounts: qmi
+0.54 (thorlabs/k10crx.py), pnpq 0.2.1 (waveplate_thorlabs_k10cr1.py), pylablib 1.4
 (Thorlabs/kinesis.py), thorlabs-apt-protocol 29.0.0. Where these differ it serves all of them.
 
 - 409 600 microsteps turn the mount by 3 degrees. Velocities travel in units of 1/7 329 109
@@ -12,7 +12,7 @@ mounts: qmi 0.54 (thorlabs/k10crx.py), pnpq 0.2.1 (waveplate_thorlabs_k10cr1.py)
 - While it turns, both moving bits are set, whichever the direction (qmi).
 - MOVE_COMPLETED and MOVE_STOPPED carry 14 bytes of status, MOVE_HOMED none (pnpq).
 - Status updates come once a second after START_UPDATEMSGS (pnpq), and end when 50 of them
-  were not acknowledged; that number is from memory of the protocol document.
+  were not acknowledged; that number is from memory, no public source was found.
 - A disabled motor ignores moves. pnpq disables it with the channel mask 0, others with 2.
 - The position wraps at 32 bits; there are no end stops. What it does not know it ignores.
 """
@@ -42,12 +42,12 @@ _STEPS_PER_DEG = 409_600 / 3
 _VELOCITY_UNITS = _STEPS_PER_DEG * 53.68
 _ACCELERATION_UNITS = _VELOCITY_UNITS * 204.94e-6
 _SWITCH_DEG = -4.0
-#: The zero switch is a magnet, felt over about this angle to either side.
+#: Assumed: the switch is felt over this angle to either side.
 _SWITCH_WIDTH_DEG = 0.2
 
 _MOUNT, _HOST, _WITH_DATA = 0x50, 0x01, 0x80
 _HEADER = struct.Struct("<HHBB")
-#: No message has more (protocol document, "Description of the message header").
+#: No message has more (thorlabs-apt-protocol 29.0.0, unpacker.py, quoting the document).
 _MAX_DATA_BYTES = 255
 _CHANNEL = b"\x01\x00"
 _IMMEDIATE = 1

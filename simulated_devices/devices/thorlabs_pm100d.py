@@ -9,7 +9,7 @@ photocurrent by the responsivity of the wavelength it was told, reads
 
 A real sensor deviates from this by its spectral response; that a wavelength not set is a wrong
 reading is what the simulation is for. The six ranges are those of the photocurrent, 50 nA to
-5 mA (PM100D manual, technical data), so their limits in watt depend on the wavelength set.
+5 mA (from memory of the data sheet), so their limits in watt depend on the wavelength set.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class PickOffOptions(InstrumentOptions):
         1e-6,
         ge=0.0,
         le=1e3,
-        # The resolution of the S120C sensor is 1 nW.
+        # A S120C sensor resolves about 1 nW (from memory of its data sheet).
         description="Standard deviation of a reading, averaging 1; falls with its square root.",
     )
     dark_offset_mw: float = Field(

@@ -123,7 +123,5 @@ def test_every_mistake_about_the_simulated_world_is_told_at_once(
 def test_the_speed_of_time_is_refused_where_real_instruments_are(
     edited: Callable[..., Path],
 ) -> None:
-    with pytest.raises(
-        ConfigError, match="speed = 0 needs a fully simulated bench; real are: pump"
-    ):
+    with pytest.raises(ConfigError, match=r"speed = 0 needs a fully simulated bench.*: pump"):
         Lab(edited(), speed=0)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from labctl.errors import ConfigError
 from simulated_devices.devices.single_quantum_websq import COUNTS_PORT, WebSq, build
-from simulated_devices.devices.websq_commands import cut_objects
 from simulated_devices.instrument import Surroundings
 from simulated_devices.truth import TruthLog
 from simulated_devices.world import Slice, World, WorldParameters
@@ -143,35 +142,12 @@ def test_what_is_refused_changes_nothing_and_is_told_as_an_error(item: dict[str,
     assert websq.values == before
 
 
-@given(cuts=st.lists(st.integers(0, 300), max_size=8), gap=st.sampled_from(["", "\n", " \r\n "]))
-def test_requests_are_understood_however_the_bytes_are_cut(cuts: list[int], gap: str) -> None:
-    items = [
-        {"command": "SetAllTriggerLevels", "label": 'brace } and quote " \\', "value": [5, 6, 7]},
-        {"request": "StartAutoIV"},
-        {"command": "SetMeasurementPeriod", "value": 50},
-    ]
-    data = gap.join(json.dumps(item) for item in items).encode()
-    websq = make_websq()
-    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    for start, stop in zip(places, places[1:], strict=False):
-        websq.port.host_write(data[start:stop])
-    assert [message["label"] for message in told(websq)] == [
-        "TriggerLevel",
-        "StartAutoIV",
-        "InptMeasurementPeriod",
-    ]
-
-
 @given(data=st.lists(st.binary(max_size=60) | st.sampled_from([b'{"', b'"}', b"{}", b'\\"'])))
 def test_no_bytes_break_the_instrument(data: list[bytes]) -> None:
     websq = make_websq()
     for part in data:
         websq.port.host_write(part)
     assert all("Error" in message["label"] for message in told(websq))
-
-
-def test_an_object_without_end_is_not_kept_for_ever() -> None:
-    assert cut_objects('{"a": "' + "x" * 2_000_000) == ([], "")
 
 
 def test_the_counts_of_each_period_are_the_clicks_of_the_world() -> None:

@@ -136,7 +136,7 @@ def test_what_no_recorder_writes_is_refused(
 
 def test_unknown_additions_are_ignored(path: Path) -> None:
     with h5py.File(path, "r+") as file:
-        file["entry/figures"] = np.arange(3)
+        file["entry/annotations"] = np.arange(3)
         file["entry/tags/tdc/notes"] = np.arange(3)
         file["entry/header/humidity"] = 0.4
     assert read_all(path).metadata["humidity"] == pytest.approx(0.4)

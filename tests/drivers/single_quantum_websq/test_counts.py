@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,5 +96,5 @@ LINES = st.binary(max_size=12) | st.builds(
 def test_the_packets_do_not_matter(lines: list[bytes], cuts: list[int]) -> None:
     data = b"\n".join(lines)
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    chunks = [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    chunks = [data[a:b] for a, b in itertools.pairwise(places)]
     assert outcomes(chunks) == outcomes([data])

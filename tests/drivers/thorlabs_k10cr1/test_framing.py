@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from drivers.thorlabs_k10cr1.framing import Deframer, Message
 from labctl.errors import ProtocolError
 
-# APT protocol document: header, and the examples' layout of MOVE_COMPLETED and GET_POSCOUNTER.
+# Laid out as thorlabs-apt-protocol 29.0.0 parses them.
 HOMED = bytes.fromhex("44 04 01 00 01 50")
 POSITION = bytes.fromhex("12 04 06 00 81 50 01 00 55 d5 14 00")
 COMPLETED = bytes.fromhex("64 04 0e 00 81 50 01 00 55 d5 14 00 00 00 00 00 00 05 00 80")
