@@ -43,10 +43,11 @@ class Port:
             self._receive(data)
 
     def send(self, data: bytes) -> None:
-        """Carry `data` to the host's input buffer."""
+        """Carry `data` to the host's input buffer; into an unplugged cable it is lost."""
         with self._changed:
-            self._output.append(data)
-            self._changed.notify_all()
+            if not self._is_unplugged:
+                self._output.append(data)
+                self._changed.notify_all()
 
     def host_read(self, max_bytes: int, timeout_s: float) -> bytes:
         """Return 1 to `max_bytes` bytes, or nothing after `timeout_s` of wall-clock time."""

@@ -176,7 +176,7 @@ def _solve(
     coefficients: Values = np.zeros(design.shape[1])
     for _ in range(_ROUNDS):
         normal = design.T / variances
-        updated: Values = np.linalg.solve(normal @ design, normal @ signal)
+        updated = np.asarray(np.linalg.solve(normal @ design, normal @ signal), np.float64)
         variances = np.maximum(design @ updated + other_variance, 1.0)
         step = float(np.max(np.abs(updated - coefficients)))
         coefficients = updated

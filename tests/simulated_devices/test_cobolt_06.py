@@ -44,14 +44,18 @@ def ask(laser: Any) -> Ask:
         (b"\r\n\r\n", b""),
         (b"l2\r\n", b"Syntax error: illegal command\r\n"),
         (b"\xff\r\n", b"Syntax error: illegal command\r\n"),
-        (b"p x\r\n", b"Syntax error: illegal command\r\n"),
         (b"p 0.121\r\n", b"Syntax error: value out of range\r\n"),
         (b"p -0.001\r\n", b"Syntax error: value out of range\r\n"),
-        (b"p nan\r\n", b"Syntax error: illegal command\r\n"),
     ],
 )
 def test_a_line_is_answered_by_a_line(ask: Ask, sent: bytes, reply: bytes) -> None:
     assert ask(sent) == reply
+
+
+@pytest.mark.parametrize("sent", [b"p x\r\n", b"p nan\r\n", b"p\r\n", b"p inf\r\n"])
+def test_what_is_no_power_is_refused_and_changes_nothing(ask: Ask, sent: bytes) -> None:
+    assert ask(sent).startswith(b"Syntax error")
+    assert ask(b"p?\r\n") == b"0.001000\r\n"
 
 
 def test_a_command_may_arrive_in_pieces(ask: Ask) -> None:

@@ -23,9 +23,7 @@ def open_stock(path: Path) -> Iterator[MessageBasedResource]:
     for name, resource in definition["resources"].items():
         device = definition["devices"][resource["device"]]
         (end,) = device["eom"].values()
-        opened = manager.open_resource(
-            name, read_termination=end["r"], write_termination=end["q"]
-        )
+        opened = manager.open_resource(name, read_termination=end["r"], write_termination=end["q"])
         assert isinstance(opened, MessageBasedResource)
         yield opened
         opened.close()

@@ -1,0 +1,291 @@
+"""What every driver must keep, checked on its registered simulator in an open laboratory.
+
+A package of its own drivers subclasses a contract, names its drivers and is done:
+
+    class TestMyLasers(LaserContract):
+        drivers = ("my_laser",)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
+
+import pytest
+
+from labctl.device import Device, Identity, Setting, load_driver
+from labctl.errors import InterlockError, LabError, LimitError, LinkError
+from labctl.lab import Lab
+from labctl.transport import Link, Wire, WireOptions
+from simulated_devices.wire import Port, PortWire
+
+__all__ = ["NAME", "DeviceContract", "RecordingWire", "Sent"]
+
+NAME = "device"
+DETECTORS = ("alice_h", "alice_v", "bob_h", "bob_v")
+
+Sent: TypeAlias = list[bytes]
+Parameter: TypeAlias = Any
+
+
+class RecordingWire:
+    """A wire that notes what is written to it."""
+
+    def __init__(self, wire: Wire, sent: Sent) -> None:
+        self._wire = wire
+        self._sent = sent
+
+    @property
+    def address(self) -> str:
+        return self._wire.address
+
+    def write(self, data: bytes) -> None:
+        self._sent.append(data)
+        self._wire.write(data)
+
+    def read(self, max_bytes: int, timeout_s: float) -> bytes:
+        return self._wire.read(max_bytes, timeout_s)
+
+    def read_until(self, terminator: bytes, timeout_s: float) -> bytes:
+        return self._wire.read_until(terminator, timeout_s)
+
+    def discard_input(self) -> None:
+        self._wire.discard_input()
+
+    def reopen(self) -> None:
+        self._wire.reopen()
+
+    def close(self) -> None:
+        self._wire.close()
+
+
+def narrowed(setting: Setting[Any]) -> tuple[float, float] | None:
+    """A part of the driver's range that a small model of its series can do too."""
+    if setting.limits is None:
+        return None
+    low, high = setting.limits
+    if isinstance(low, int) and isinstance(high, int):
+        return low + 1, low + max(2, (high - low) // 5)
+    return low + 0.02 * (high - low), low + 0.2 * (high - low)
+
+
+def bench_text(driver: str, address: str) -> str:
+    """An instruments.toml with this one instrument in front of the smallest world."""
+    settings = load_driver(driver).parameters.items()
+    limits = {n: narrowed(p) for n, p in settings if isinstance(p, Setting) and p.limits}
+    lines = [
+        "version = 1",
+        f"[instruments.{NAME}]",
+        f"driver = {json.dumps(driver)}",
+        f"address = {json.dumps(address)}",
+        f"[instruments.{NAME}.limits]",
+        *(f"{name} = [{low}, {high}]" for name, (low, high) in limits.items()),  # type: ignore[misc]  # not None
+        f'[simulation.source]\npump = "{NAME}"',
+        '[simulation.arms.alice]\nphoton = "signal"',
+        'outputs = { plus = "alice_h", minus = "alice_v" }',
+        '[simulation.arms.bob]\nphoton = "idler"',
+        'outputs = { plus = "bob_h", minus = "bob_v" }',
+        *(f"[simulation.detectors.{detector}]\ndark_rate_hz = 20000.0" for detector in DETECTORS),
+    ]
+    if "time_tagger" in load_driver(driver).kinds:
+        channels = load_driver(driver).channels  # type: ignore[attr-defined]  # a tagger's
+        for detector, channel in zip(DETECTORS, channels, strict=False):
+            lines.append(f'[detectors.{detector}]\ntagger = "{NAME}"\nchannel = {channel}')
+    return "\n".join(lines)
+
+
+class DeviceContract:
+    """Every driver: identity, parameters, limits, safety, reconnection."""
+
+    drivers: ClassVar[tuple[str, ...]] = ()
+    #: Settings whose value the instrument's state may forbid, or which take time to follow.
+    is_strict: ClassVar[bool] = False
+
+    def address(self, driver: str) -> str:
+        """Where the instrument stands; a driver with a second connection needs TCP."""
+        needs_tcp = bool(load_driver(driver).companion_wires)
+        return "tcp://192.0.2.1:4000" if needs_tcp else "serial:///dev/contract"
+
+    @pytest.fixture
+    def lab(self, driver: str, tmp_path: Path) -> Iterator[Lab]:
+        path = tmp_path / "instruments.toml"
+        path.write_text(bench_text(driver, self.address(driver)))
+        with Lab(path, simulated=True, seed=1, speed=0) as lab:
+            yield lab
+
+    @pytest.fixture
+    def device(self, lab: Lab) -> Device:
+        return lab.devices[NAME]
+
+    @pytest.fixture
+    def instrument(self, lab: Lab) -> Any:
+        """The simulated instrument, with its ports and what stands around it."""
+        return lab.simulation.instruments[NAME]
+
+    @pytest.fixture
+    def sent(self, device: Device) -> Sent:
+        """What is written to the instrument from now on, by any of its links."""
+        sent: Sent = []
+        for link in (device.link, *device.companions.values()):
+            link._wire = RecordingWire(link._wire, sent)
+        return sent
+
+    def test_it_says_what_it_is(self, lab: Lab, device: Device) -> None:
+        identity = device.identify()
+        assert identity.manufacturer
+        assert identity.model
+        assert identity.serial
+        assert lab.identities[NAME] == identity
+
+    def test_every_parameter_can_be_read_and_has_its_declared_type(self, device: Device) -> None:
+        for name, parameter in device.parameters.items():
+            value = getattr(device, name)
+            assert has_declared_type(parameter, value), f"{name} = {value!r}"
+
+    def test_a_snapshot_holds_every_parameter(self, device: Device) -> None:
+        snapshot = device.snapshot()
+        assert list(snapshot) == list(device.parameters)
+        missing = [name for name, value in snapshot.items() if value is None]
+        assert missing == [] or not self.is_strict
+
+    def test_numbers_outside_the_narrowed_limits_are_refused_before_any_byte(
+        self, device: Device, sent: Sent
+    ) -> None:
+        for name, setting in numeric_settings(device):
+            low, high = device.limits[name]
+            span = high - low
+            present = getattr(device, name)
+            sent.clear()
+            for wrong in (low - 0.001 * span, high + 0.001 * span, float("nan"), True, None, "1"):
+                with pytest.raises(LimitError, match=f"{NAME}.{name}"):
+                    setattr(device, name, one_wrong(setting, present, wrong))
+                assert sent == []
+
+    def test_numbers_at_the_narrowed_limits_are_accepted(self, device: Device) -> None:
+        for name, setting in numeric_settings(device):
+            low, high = device.limits[name]
+            present = getattr(device, name)
+            for value in (low, high):
+                wanted = tuple(value for _ in present) if setting.is_array else value
+                try:
+                    setattr(device, name, wanted)
+                except InterlockError:
+                    assert not self.is_strict
+                    continue
+                if self.is_strict:
+                    assert getattr(device, name) == pytest.approx(wanted, abs=0.01 * (high - low))
+
+    def test_choices_are_accepted_and_anything_else_refused_before_any_byte(
+        self, device: Device, sent: Sent
+    ) -> None:
+        for name, setting in device.parameters.items():
+            if not isinstance(setting, Setting) or setting.choices is None or setting.is_emission:
+                continue
+            sent.clear()
+            with pytest.raises(LimitError, match=f"{NAME}.{name}"):
+                setattr(device, name, "no such choice")
+            assert sent == []
+            if self.is_strict:
+                for choice in setting.choices:
+                    setattr(device, name, choice)
+                    assert getattr(device, name) == choice
+
+    def test_a_changed_setting_is_announced_with_its_unit(self, lab: Lab, device: Device) -> None:
+        with lab.bus.subscribe() as events:
+            for name, setting in numeric_settings(device):
+                try:
+                    setattr(device, name, getattr(device, name))
+                except LabError:
+                    continue
+                changes = [event for event in events.drain() if hasattr(event, "setting")]
+                assert (changes[-1].setting, changes[-1].unit) == (name, setting.unit)
+
+    def test_making_it_safe_is_confirmed_and_can_be_repeated(
+        self, lab: Lab, device: Device
+    ) -> None:
+        for _ in range(2):
+            device.make_safe()
+            report = lab.make_safe()
+            assert report.is_safe
+            assert report.confirmed == (NAME,)
+
+    def test_a_pulled_cable_is_a_lost_link_and_a_reconnect_mends_it(
+        self, device: Device, instrument: Any
+    ) -> None:
+        before = device.identify()
+        ports = [instrument.port, *instrument.companion_ports.values()]
+        links = [device.link, *device.companions.values()]
+        for port in ports:
+            port.unplug()
+        with pytest.raises(LinkError):
+            device.identify()
+        for link in links:
+            with pytest.raises(LinkError):
+                link.reconnect()
+        for port in ports:
+            port.plug()
+        for link in links:
+            link.reconnect()
+        assert device.identify() == before
+
+    @pytest.mark.parametrize("reply", [b"", b"banana", b"0", b"\xff\x00\x10", b'{"label": 1}'])
+    def test_another_instrument_is_not_taken_for_this_one(self, driver: str, reply: bytes) -> None:
+        loaded = load_driver(driver)
+        options = WireOptions(
+            write_termination=loaded.wire.write_termination,
+            read_termination=loaded.wire.read_termination,
+            timeout_s=0.02,
+        )
+        link = answering(reply, options)
+        companions = {name: answering(reply, options) for name in loaded.companion_wires}
+        with pytest.raises(LabError):
+            stranger_identity(loaded, link, companions)
+
+    def test_closing_releases_it(self, lab: Lab, device: Device) -> None:
+        lab.close()
+        with pytest.raises(LinkError, match="closed"):
+            device.identify()
+
+
+def answering(reply: bytes, options: WireOptions) -> Link:
+    """A link to an instrument that has one answer to everything, or none."""
+
+    def receive(_: bytes) -> None:
+        if reply:
+            port.send(reply + options.read_termination)
+
+    port = Port(receive)
+    return Link(PortWire(port, "serial://stranger"), options)
+
+
+def stranger_identity(
+    driver: type[Device], link: Link, companions: dict[str, Link]
+) -> Identity:
+    return driver(link, name=NAME, companions=companions).identify()
+
+
+def has_declared_type(parameter: Parameter, value: object) -> bool:
+    """A unit or limits make a number (or one a channel), choices one of them."""
+    if getattr(parameter, "choices", None):
+        return value in parameter.choices
+    if isinstance(value, tuple):
+        return all(isinstance(item, (int, float)) for item in value)
+    if parameter.unit or getattr(parameter, "limits", None):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (bool, int, float, str, Enum))
+
+
+def numeric_settings(device: Device) -> list[tuple[str, Setting[Any]]]:
+    return [
+        (name, parameter)
+        for name, parameter in device.parameters.items()
+        if isinstance(parameter, Setting) and parameter.limits is not None
+    ]
+
+
+def one_wrong(setting: Setting[Any], present: Any, wrong: object) -> object:
+    """The wrong value, or for a list the present one with its last number wrong."""
+    return (*present[:-1], wrong) if setting.is_array else wrong
