@@ -121,7 +121,11 @@ class Cobolt06(Device):
     operating_hours = Reading(protocol.GET_HOURS, unit="h", doc="Hours the laser head has run.")
 
     def identify(self) -> Identity:
-        """Return the serial number; the series does not tell its model by a common command."""
+        """Return the serial number; the series does not tell its model by a common command.
+
+        A serial number may be any text, so that a laser answers is asked separately.
+        """
+        self.execute(protocol.GET_EMISSION)
         return Identity("HÜBNER Photonics", "Cobolt 06-01", self.execute(protocol.GET_SERIAL))
 
     def make_safe(self) -> None:

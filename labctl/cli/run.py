@@ -65,6 +65,10 @@ def run(  # noqa: PLR0913  options of a command
         bool | None,
         typer.Option("--arm/--no-arm", help="Let the run switch on the light it needs, or not."),
     ] = None,
+    apply: Annotated[
+        bool,
+        typer.Option("--apply", help="Keep the measured delays as the bench's calibration."),
+    ] = False,
     truth: Annotated[
         Path | None,
         typer.Option("--truth", help="List every simulated tag in this file.", show_default=False),
@@ -79,17 +83,22 @@ def run(  # noqa: PLR0913  options of a command
     Ctrl-C aborts: instruments are made safe, the file is closed and says so. A second Ctrl-C
     does not wait for the file, but still makes everything safe.
     """
-    from labctl.runs import load_experiment, open_lab  # noqa: PLC0415  --help must stay fast
+    from labctl.cli.output import note  # noqa: PLC0415  --help must stay fast
+    from labctl.runs import load_experiment, open_lab  # noqa: PLC0415
 
     found = load_experiment(experiment)
     parameters = _parse(parameter or [])
     found.parse(parameters)
+    if apply and found.calibrates is None:
+        raise ConfigError(f"--apply: experiment {found.name} measures nothing to keep")
     file = chosen_config(config, bench)
     with open_lab(file, simulated=simulated, seed=seed, speed=speed, truth_file=truth) as lab:
         armed = _arm(lab, found, arm)
         with _display(progress, json=json) as display:
             started = lab.start(found, parameters, folder=out, arm=armed)
             outcome = drive(lab, started, display)
+        if apply and outcome.result is not None:
+            note(f"calibration written to {lab.apply_calibration(found, outcome)}")
     return _report(outcome, lab, json=json, progress=progress)
 
 

@@ -202,4 +202,5 @@ EXPERIMENT = Experiment(
     plan=plan,
     needs_light=True,
     points=lambda _: 1,
+    calibrates=lambda result: (result.delays_ps, result.sigmas_ps),
 )

@@ -19,6 +19,7 @@ from labctl.figures.style import (
     ORANGE,
     VERMILLION,
     draw_points,
+    few_ticks,
     new_figure,
     note_empty,
     styled,
@@ -54,7 +55,7 @@ def chsh_figure(result: Mapping[str, Any], *, title: str, simulated: bool = Fals
     """
     with styled():
         figure = new_figure(title, simulated=simulated, height_px=700)
-        grid = figure.add_gridspec(2, 2, width_ratios=[1, 1.1])
+        grid = figure.add_gridspec(2, 2, width_ratios=[1, 1.25])
         _draw_correlations(figure.add_subplot(grid[:, 0]), result)
         _draw_windows(figure.add_subplot(grid[0, 1]), result)
         _draw_peaks(figure.add_subplot(grid[1, 1]), result.get("settings") or [])
@@ -68,7 +69,7 @@ def _draw_correlations(axes: Axes, result: Mapping[str, Any]) -> None:
         f"S = {spoken(result.get('s_corrected'))} accidentals subtracted"
     )
     axes.set_ylabel("correlation value E")
-    axes.set_xlabel("analyser angles, Alice / Bob")
+    axes.set_xlabel("analyser angles, Alice over Bob")
     axes.set_ylim(-1.05, 1.05)
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.grid(visible=False, axis="x")
@@ -79,7 +80,7 @@ def _draw_correlations(axes: Axes, result: Mapping[str, Any]) -> None:
     places = np.arange(len(rows), dtype=np.float64)
     raw, raw_sigma = columns(row.get("e") for row in rows)
     corrected, corrected_sigma = columns(row.get("e_corrected") for row in rows)
-    axes.bar(places, np.nan_to_num(raw), width=0.62, color=LIGHT_BLUE, label="E, raw")
+    axes.bar(places, np.nan_to_num(raw), width=0.62, color=LIGHT_BLUE, label="raw")
     draw_points(axes, places - 0.1, raw, yerr=raw_sigma, color=BLACK, markersize=3)
     draw_points(
         axes,
@@ -101,9 +102,9 @@ def _draw_correlations(axes: Axes, result: Mapping[str, Any]) -> None:
             color=BLACK,
             linestyle=style,
             linewidth=1.6,
-            label=f"E that would give |S| = {text}",
+            label=f"for |S| = {text}",
         )
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, -0.34), ncols=2)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), borderaxespad=0, ncols=2)
 
 
 def _draw_windows(axes: Axes, result: Mapping[str, Any]) -> None:
@@ -131,7 +132,14 @@ def _draw_windows(axes: Axes, result: Mapping[str, Any]) -> None:
     ):
         values, sigmas = columns(row.get(key) for row in rows)
         draw_points(
-            axes, widths / scale, np.abs(values), yerr=sigmas, color=color, fmt=marker, label=label
+            axes,
+            widths / scale,
+            np.abs(values),
+            yerr=sigmas,
+            color=color,
+            fmt=marker,
+            markersize=4,
+            label=label,
         )
         highest = max([highest, *np.abs(values[np.isfinite(values)]).tolist()])
     axes.set_ylim(top=highest + 0.12)
@@ -158,10 +166,11 @@ def _draw_peaks(axes: Axes, rows: Rows) -> None:
         axes.legend(loc="best")
     if len(rows) <= _FEW:
         axes.set_xticks(places, [_angles(row) for row in rows])
-        axes.set_xlabel("analyser angles, Alice / Bob")
+        axes.set_xlabel("analyser angles, Alice over Bob")
     else:
         axes.set_xlabel("setting, in the order of measurement")
+        axes.xaxis.set_major_locator(few_ticks(integer=True))
 
 
 def _angles(row: Mapping[str, Any]) -> str:
-    return f"{float(row['alice_deg']):g}° / {float(row['bob_deg']):g}°"
+    return f"{float(row['alice_deg']):g}°\n{float(row['bob_deg']):g}°"

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from labctl.figures.style import COLORS, new_figure, note_empty, styled
+from labctl.figures.style import COLORS, few_ticks, new_figure, note_empty, styled
 from labctl.figures.values import PICO, Values, time_scale
 
 __all__ = ["correlation_figure", "draw_histogram", "spoken_width"]
@@ -77,24 +76,24 @@ def draw_histogram(axes: Axes, lags_ps: Values, counts: Values, color: str) -> N
         note_empty(axes, "no bins")
         return
     scale, _ = time_scale(_largest(lags_ps))
-    x = lags_ps / scale
-    axes.plot(x, counts, drawstyle="steps-mid", color=color)
+    half = (lags_ps[1] - lags_ps[0]) / 2 if lags_ps.size > 1 else 0.5
+    # Steps as an outline: every bin has its full width, the first and the last too.
+    edges = np.stack((lags_ps - half, lags_ps + half), axis=1).ravel() / scale
+    width = 1.6 if counts.size <= _MANY_BINS * 5 else 0.8
+    axes.plot(edges, np.repeat(counts, 2), color=color, linewidth=width)
     sigma = np.sqrt(np.maximum(counts, 1))
     if counts.size <= _MANY_BINS:
-        axes.errorbar(x, counts, sigma, fmt="none", ecolor=color, elinewidth=1.2)
+        axes.errorbar(
+            lags_ps / scale, counts, sigma, fmt="none", ecolor=color, elinewidth=1.2, capsize=2
+        )
     elif counts.size <= _VERY_MANY_BINS:
+        low, high = np.maximum(counts - sigma, 0), counts + sigma
         axes.fill_between(
-            x,
-            np.maximum(counts - sigma, 0),
-            counts + sigma,
-            step="mid",
-            color=color,
-            alpha=0.25,
-            linewidth=0,
+            edges, np.repeat(low, 2), np.repeat(high, 2), color=color, alpha=0.25, linewidth=0
         )
     axes.set_ylim(0, 1.08 * max(1.0, float((counts + sigma).max())))
     axes.margins(x=0.01)
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_locator(few_ticks(integer=True))
 
 
 def spoken_width(lags_ps: Values) -> str:

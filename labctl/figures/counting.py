@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from labctl.figures.style import (
     BLACK,
@@ -26,6 +27,9 @@ from labctl.figures.values import columns
 
 __all__ = ["counting_figure"]
 
+#: Room between the panels and their titles, for a legend of three lines.
+_LEGEND_POINTS = 58
+
 Pairs = Sequence[Mapping[str, Any]]
 
 
@@ -42,14 +46,17 @@ def counting_figure(result: Mapping[str, Any], *, title: str, simulated: bool = 
     """
     singles: Mapping[str, Any] = result.get("singles_hz") or {}
     pairs: Pairs = result.get("pairs") or []
-    rows = (max(len(singles), len(pairs), 3), max(len(pairs), 3))
+    rows = (max(len(singles), 2), max(len(pairs), 3))
     with styled():
-        figure = new_figure(title, simulated=simulated, height_px=260 + 36 * sum(rows))
-        grid = figure.add_gridspec(2, 2, height_ratios=[row + 1.5 for row in rows])
-        _draw_singles(figure.add_subplot(grid[0, 0]), singles)
-        _draw_heralding(figure.add_subplot(grid[0, 1]), pairs)
-        _draw_coincidences(figure.add_subplot(grid[1, 0]), pairs, result.get("window_full_ps"))
-        _draw_car(figure.add_subplot(grid[1, 1]), pairs)
+        figure = new_figure(title, simulated=simulated, height_px=330 + 36 * sum(rows))
+        grid = figure.add_gridspec(2, 3, height_ratios=[row + 1.0 for row in rows])
+        _draw_singles(figure.add_subplot(grid[0, :]), singles)
+        first = figure.add_subplot(grid[1, 0])
+        _draw_coincidences(first, pairs, result.get("window_full_ps"))
+        for column, draw in ((1, _draw_heralding), (2, _draw_car)):
+            axes = figure.add_subplot(grid[1, column], sharey=first)
+            draw(axes, pairs)
+            axes.tick_params(labelleft=False)
     return figure
 
 
@@ -75,8 +82,8 @@ def _draw_heralding(axes: Axes, pairs: Pairs) -> None:
         rows = np.arange(len(pairs)) + shift
         label = f"of {'first' if key.endswith('a') else 'second'} detector"
         draw_points(axes, values, rows, xerr=sigmas, color=color, fmt=marker, label=label)
-    axes.set_title("Heralding efficiency")
-    axes.set_xlabel("accidentals subtracted (%)")
+    axes.set_title("Heralding efficiency", pad=_LEGEND_POINTS)
+    axes.set_xlabel("less accidentals (%)")
     axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
     _finish(axes, pairs, legend=True)
 
@@ -84,9 +91,9 @@ def _draw_heralding(axes: Axes, pairs: Pairs) -> None:
 def _draw_coincidences(axes: Axes, pairs: Pairs, window_full_ps: int | None) -> None:
     smallest = np.inf
     for key, label, color, marker, shift in (
-        ("coincidences_hz", "coincidences, raw", BLUE, "o", 0.0),
-        ("accidentals_hz", "accidentals, from singles", ORANGE, "s", -0.16),
-        ("accidentals_delayed_hz", "accidentals, delayed", GREEN, "D", 0.16),
+        ("coincidences_hz", "all (raw)", BLUE, "o", 0.0),
+        ("accidentals_hz", "accidentals by singles", ORANGE, "s", -0.16),
+        ("accidentals_delayed_hz", "accidentals delayed", GREEN, "D", 0.16),
     ):
         values, sigmas = columns(pair.get(key) for pair in pairs)
         rows = np.arange(len(pairs)) + shift
@@ -96,8 +103,10 @@ def _draw_coincidences(axes: Axes, pairs: Pairs, window_full_ps: int | None) -> 
     # A rate of zero has no place on a logarithmic axis.
     if 0 < smallest < np.inf:
         axes.set_xscale("log", nonpositive="clip")
-    window = f", full window {window_full_ps / 1000:g} ns" if window_full_ps else ""
-    axes.set_title(f"Coincidences{window}")
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    window = f" in {window_full_ps / 1000:g} ns" if window_full_ps else ""
+    axes.set_title(f"Coincidences{window}", pad=_LEGEND_POINTS)
     axes.set_xlabel("rate (/s)")
     _finish(axes, pairs, legend=True)
 
@@ -106,8 +115,8 @@ def _draw_car(axes: Axes, pairs: Pairs) -> None:
     values, sigmas = columns(pair.get("car") for pair in pairs)
     rows = np.arange(len(pairs), dtype=np.float64)
     draw_points(axes, values, rows, xerr=sigmas, color=BLUE)
-    axes.set_title("Coincidence-to-accidental ratio")
-    axes.set_xlabel("CAR = (C - A)/A, accidentals from singles")
+    axes.set_title("CAR", pad=_LEGEND_POINTS)
+    axes.set_xlabel("coincidences to accidentals")
     axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
     _finish(axes, pairs, legend=False)
 
@@ -117,4 +126,4 @@ def _finish(axes: Axes, pairs: Pairs, *, legend: bool) -> None:
     if not pairs:
         note_empty(axes, "no pairs")
     elif legend:
-        axes.legend(loc="best")
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.04, 1.0), borderaxespad=0.1)

@@ -55,13 +55,15 @@ def delays_figure(result: Mapping[str, Any], *, title: str, simulated: bool = Fa
         below = 120 + 34 * max(len(delays), 3)
         height = 120 + 260 * n_rows + below
         figure = new_figure(title, simulated=simulated, height_px=height)
-        grid = figure.add_gridspec(n_rows + 1, 2, height_ratios=[260.0] * n_rows + [below])
+        # Apart, so that the words beside the delays do not narrow the histograms.
+        parts = figure.subfigures(2, 1, squeeze=False, height_ratios=[260.0 * n_rows, below])
+        above, beneath = parts[:, 0]
         for index, pair in enumerate(pairs):
-            axes = figure.add_subplot(grid[index // 2, index % 2])
+            axes = above.add_subplot(n_rows, 2, index + 1)
             _draw_pair(axes, pair, lags, COLORS[index % len(COLORS)])
         if not pairs:
-            note_empty(figure.add_subplot(grid[0, :]), "no pairs")
-        _draw_delays(figure.add_subplot(grid[n_rows, :]), delays, result)
+            note_empty(above.add_subplot(), "no pairs")
+        _draw_delays(beneath.add_subplot(), delays, result)
     return figure
 
 
@@ -109,15 +111,15 @@ def _draw_delays(axes: Axes, delays: Mapping[str, Any], result: Mapping[str, Any
     axes.margins(x=0.12)
     for row, (name, delay) in enumerate(delays.items()):
         words = "reference" if name == result.get("reference") else spoken(delay, "ps")
-        color = VERMILLION if words == "—" else GREY
+        is_unknown = bool(np.isnan(number(delay)[0]))
         axes.annotate(
-            words,
+            "not found" if is_unknown else words,
             (1.0, row),
             xycoords=("axes fraction", "data"),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
-            color=color,
+            color=VERMILLION if is_unknown else GREY,
         )
     set_names(axes, list(delays))
     if not delays:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -29,6 +30,7 @@ __all__ = [
     "PURPLE",
     "VERMILLION",
     "draw_points",
+    "few_ticks",
     "new_figure",
     "note_empty",
     "set_names",
@@ -123,13 +125,21 @@ def draw_points(
     yerr: Values | None = None,
     **style: Any,
 ) -> None:
-    """Draw markers with uncertainty bars; without a finite uncertainty the marker is hollow."""
+    """Draw markers with uncertainty bars; one without a finite uncertainty is hollow."""
     style = {"fmt": "o", "elinewidth": 1.4, **style}
     sigma = xerr if xerr is not None else yerr
-    known = sigma is None or bool((sigma < float("inf")).all())
-    if not known:
-        style["markerfacecolor"] = "white"
-    axes.errorbar(x, y, xerr=xerr if known else None, yerr=yerr if known else None, **style)
+    known = np.ones(x.shape, dtype=np.bool_) if sigma is None else np.isfinite(sigma)
+    bars = {"xerr": xerr, "yerr": yerr}
+    shown = {name: None if bar is None else bar[known] for name, bar in bars.items()}
+    axes.errorbar(x[known], y[known], **shown, **style)
+    if not known.all():
+        style.pop("label", None)
+        axes.errorbar(x[~known], y[~known], **style, markerfacecolor="white")
+
+
+def few_ticks(*, integer: bool = False) -> MaxNLocator:
+    """Return ticks at about five round numbers."""
+    return MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=integer)
 
 
 def note_empty(axes: Axes, text: str) -> None:
@@ -144,4 +154,4 @@ def set_names(axes: Axes, names: Sequence[str]) -> None:
     axes.set_ylim(max(len(names), 1) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     if axes.get_xscale() == "linear":
-        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_locator(few_ticks())

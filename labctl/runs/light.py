@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from labctl.device import Laser
-from labctl.errors import ConfigError, InstrumentError, nearest
+from labctl.errors import ConfigError, InstrumentError, InterlockError, nearest
 from labctl.lab import Bench
 from labctl.runs.plan import Plan, Progress
 
@@ -52,7 +52,7 @@ def light_up(bench: Bench, lasers: list[Laser], may_go_on: Callable[[], bool]) -
     `may_go_on` is asked right before each laser is switched on.
 
     Raises:
-        InterlockError: a laser's state forbids emission.
+        InterlockError: a laser's state forbids emission, or has ended it.
         InstrumentError: the power did not settle.
     """
     lit: list[Laser] = []
@@ -64,6 +64,12 @@ def light_up(bench: Bench, lasers: list[Laser], may_go_on: Callable[[], bool]) -
         since_s = bench.clock.now_s()
         while abs(laser.output_mw - laser.power_mw) > _SETTLED_RELATIVE * laser.power_mw:
             if not laser.emission:
+                if may_go_on():
+                    raise InterlockError(
+                        f"{laser.name} went dark while its power settled",
+                        device=laser.name,
+                        hint="Look at its interlock, its key and its fault.",
+                    )
                 break
             if bench.clock.now_s() - since_s > _SETTLING_TIMEOUT_S:
                 raise InstrumentError(

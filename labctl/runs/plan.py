@@ -105,6 +105,8 @@ class Experiment(Generic[P]):
         plan: makes the generator for a bench and parameters.
         needs_light: True when lasers must emit; they are armed before the run.
         points: how many points a run with these parameters has.
+        calibrates: for experiments that measure the delays of detectors: delays and their
+            uncertainties (ps, by detector) in a result.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Experiment(Generic[P]):
     plan: Callable[[Bench, P], Plan[Any]]
     needs_light: bool
     points: Callable[[P], int]
+    calibrates: Callable[[Any], tuple[Mapping[str, int], Mapping[str, float]]] | None = None
 
     def parse(self, values: Mapping[str, Any]) -> P:
         """Return the parameters that `values` give, defaults for the rest.

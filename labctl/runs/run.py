@@ -129,11 +129,11 @@ class Run:
                     status = RunState.FINISHED
                 except _AbortedError:
                     status, reason = RunState.ABORTED, self._abort_reason or ""
-                except Exception as error:  # noqa: BLE001  whatever a plan raises, end safely
+                except BaseException as error:  # noqa: BLE001  whatever a plan raises, end safely
                     reason, cause = _reason(error), error
                 status, reason, cause = self._leave(status, reason, cause)
                 self._end(recorder, status, reason, result)
-        except Exception as error:  # noqa: BLE001  the run file could not be made or finished
+        except BaseException as error:  # noqa: BLE001  the run file was not made or not finished
             status, reason, cause = RunState.FAILED, _reason(error), cause or error
             self._lab.make_safe()
         if cause is not None:
@@ -192,23 +192,23 @@ class Run:
 
     def _drive(self, plan: Plan[Any], recorder: Recorder) -> Any:
         """Step the plan to its end and return its result."""
-        while True:
-            self._obey(plan)
-            try:
-                step = next(plan)
-            except StopIteration as stop:
-                return stop.value
-            record_events(recorder, self._events)
-            self._take(step, recorder)
+        with contextlib.closing(plan):
+            while True:
+                self._obey()
+                try:
+                    step = next(plan)
+                except StopIteration as stop:
+                    return stop.value
+                record_events(recorder, self._events)
+                self._take(step, recorder)
 
-    def _obey(self, plan: Plan[Any]) -> None:
+    def _obey(self) -> None:
         if not self._may_run.is_set():
             self._teller.tell(state=RunState.PAUSED)
             while not self._may_run.wait(_PAUSE_POLL_S):
                 pass
             self._teller.tell(state=RunState.RUNNING)
         if self._abort_reason is not None:
-            plan.close()
             raise _AbortedError
 
     def _take(self, step: Step, recorder: Recorder) -> None:
@@ -262,14 +262,14 @@ class Run:
             # A dead instrument must not keep the rest of the end out of the file.
             snapshot = {"error": str(error)}
         recorder.snapshot("end", snapshot)
-        recorder.end(
-            status.value,  # type: ignore[arg-type]  # the words are the same
-            reason,
-            None if result is None else result.to_dict(),
-            planned=self._total,
-            taken=len(self._points),
-            repeated=self._repeated,
-        )
+        taken = {"planned": self._total, "taken": len(self._points), "repeated": self._repeated}
+        try:
+            stored = None if result is None else result.to_dict()
+            recorder.end(status.value, reason, stored, **taken)  # type: ignore[arg-type]  # same words
+        except Exception as error:
+            # A result that JSON cannot carry must not keep the end out of the file.
+            recorder.end("failed", _reason(error), **taken)
+            raise
 
     def _acknowledged(self, acknowledgement: Acknowledgement) -> None:
         # In the recorder's thread: the run thread tells it with its next snapshot.

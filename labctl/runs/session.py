@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from labctl.device import load_plugin
 from labctl.errors import ConfigError, RunError
-from labctl.lab import Lab
+from labctl.lab import Calibration, Lab, save_calibration
 from labctl.runs.plan import Experiment
 from labctl.runs.recording import default_data_folder
 from labctl.runs.run import Run
@@ -20,6 +21,7 @@ __all__ = ["LabSession", "load_experiment", "open_lab"]
 
 #: How often a waiting main thread looks for the keyboard.
 _POLL_S = 0.2
+_UNDER_WAY = {RunState.RUNNING, RunState.PAUSED}
 
 
 def load_experiment(name: str) -> Experiment[Any]:
@@ -87,10 +89,7 @@ class LabSession(Lab):
             ConfigError: unknown experiment or parameters.
             RunError: a run is under way.
         """
-        if self._run is not None and self._run.status.state in {
-            RunState.RUNNING,
-            RunState.PAUSED,
-        }:
+        if self._run is not None and self._run.status.state in _UNDER_WAY:
             raise RunError(
                 f"run {self._run.status.uid} ({self._run.status.experiment}) is under way; "
                 "abort it or wait for its end"
@@ -147,6 +146,23 @@ class LabSession(Lab):
             pass
         return outcome
 
+    def apply_calibration(self, experiment: str | Experiment[Any], outcome: RunOutcome) -> Path:
+        """Write what a calibrating run measured to the bench's calibration file; return it.
+
+        Runs of laboratories opened from now on use it and name it with its age.
+
+        Raises:
+            ConfigError: the experiment calibrates nothing, or the run has no result.
+        """
+        found = load_experiment(experiment) if isinstance(experiment, str) else experiment
+        if found.calibrates is None:
+            raise ConfigError(f"experiment {found.name} measures no delays that could be applied")
+        if outcome.result is None:
+            raise ConfigError(f"run {outcome.uid} has no result to apply: it was {outcome.status}")
+        delays_ps, sigmas_ps = found.calibrates(outcome.result)
+        calibration = Calibration(delays_ps, sigmas_ps, datetime.now(UTC), outcome.uid)
+        return save_calibration(self.loaded, calibration)
+
     def abort(self, reason: str) -> None:
         """Abort the run under way, if there is one."""
         if self._run is not None:
@@ -158,10 +174,13 @@ class LabSession(Lab):
 
     def close(self, *, leave_emission: bool = False) -> None:
         """Abort the run under way, leave the instruments safe and release them."""
-        if self._is_open and self._run is not None and self._run.status.state is RunState.RUNNING:
-            self._run.abort("the laboratory was closed")
-            self._wait(self._run)
-        super().close(leave_emission=leave_emission)
+        run = self._run
+        try:
+            if self._is_open and run is not None and run.status.state in _UNDER_WAY:
+                run.abort("the laboratory was closed")
+                self._wait(run)
+        finally:
+            super().close(leave_emission=leave_emission)
 
     def _answer_safe(self) -> dict[str, Any]:
         # The run is told first, so that it does not light up what is being switched off.

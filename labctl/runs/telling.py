@@ -33,6 +33,9 @@ class StatusTeller:
 
     def note(self, **fields: Any) -> None:
         """Note progress; it is told at most 20 times a second, however fast points come."""
+        if "fraction" in fields:
+            # A wait inside a plan does not know how far the plan is.
+            fields["fraction"] = max(fields["fraction"], self._pending.get("fraction", 0.0))
         self._pending.update(fields)
         now_s = time.monotonic()
         if now_s >= self._next_s:

@@ -8,10 +8,12 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
+from labctl.bus import ParameterChanged
 from labctl.device import Device, Laser
 from labctl.errors import InterlockError, LabError
 from labctl.lab import Lab
-from tests.contracts.device_contract import NAME, DeviceContract, Sent
+from tests.contracts.device_contract import NAME, DeviceContract
+from tests.contracts.recording_wire import Sent
 
 __all__ = ["LaserContract"]
 
@@ -95,7 +97,7 @@ class LaserContract(DeviceContract):
             laser.emission = True
             assert lab.make_safe().is_safe
             assert not laser.emission
-            changes = [event for event in events.drain() if hasattr(event, "setting")]
+            changes = [e for e in events.drain() if isinstance(e, ParameterChanged)]
         assert (changes[-1].setting, changes[-1].value) == ("emission", False)
 
     def test_what_cannot_be_confirmed_dark_is_not_reported_safe(

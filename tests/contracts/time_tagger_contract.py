@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from labctl.device import Device, Setting
-from labctl.errors import LabError, LinkError
+from labctl.errors import InterlockError, LinkError
 from labctl.lab import Lab
 from labctl.tags import TagBlock, TagPump, TimeTagger
 from tests.contracts.device_contract import NAME, DeviceContract
@@ -69,9 +69,7 @@ class TimeTaggerContract(DeviceContract):
             assert after.start_ps == before.stop_ps
             assert after.sequence == before.sequence + 1
 
-    def test_every_wired_channel_has_the_tags_that_were_sent(
-        self, lab: Lab, pump: TagPump
-    ) -> None:
+    def test_every_wired_channel_has_the_tags_that_were_sent(self, lab: Lab, pump: TagPump) -> None:
         blocks = self.stream(lab, pump)
         channels = np.concatenate([block.channels for block in blocks])
         counted = np.bincount(channels, minlength=256)
@@ -96,8 +94,9 @@ class TimeTaggerContract(DeviceContract):
         pump.start()
         for name, setting in device.parameters.items():
             if isinstance(setting, Setting):
-                with pytest.raises(LabError, match="stream"):
-                    setattr(device, name, before[name])
+                value = device.limits[name][0] if setting.limits else setting.choices[-1]  # type: ignore[index]  # has one of both
+                with pytest.raises(InterlockError, match="stream"):
+                    setattr(device, name, value)
         pump.stop()
         after = device.snapshot()
         settings = [n for n, p in device.parameters.items() if isinstance(p, Setting)]

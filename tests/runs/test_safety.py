@@ -75,7 +75,7 @@ def test_light_that_was_on_before_an_aborted_run_is_off_after_it(
     lab: LabSession, experiment: Make, wait_until: Wait
 ) -> None:
     lab.set("pump.emission", value=True, arm=True)
-    run = lab.start(experiment(endless))
+    run = lab.start(experiment(endless), {})
     wait_until(lambda: lab.run_status.fraction)
 
     run.abort("enough")
@@ -99,7 +99,7 @@ def test_a_run_that_is_not_armed_or_needs_no_light_stays_dark(
 def test_safe_from_outside_switches_off_and_the_run_ends_aborted(
     lab: LabSession, experiment: Make, wait_until: Wait
 ) -> None:
-    run = lab.start(experiment(endless, needs_light=True))
+    run = lab.start(experiment(endless, needs_light=True), {})
     wait_until(lambda: lab.run_status.fraction)
     assert lab.emitting() == {"pump": True}
     (client,) = find_open_labs(lab.loaded.path)
@@ -177,7 +177,7 @@ def test_the_finally_of_a_plan_runs_before_the_run_ends(
         finally:
             trace.append(f"finally while {lab.run_status.state.value}")
 
-    run = lab.start(experiment(careful))
+    run = lab.start(experiment(careful), {})
     if ending == "aborted":
         wait_until(lambda: lab.run_status.fraction)
         run.abort("enough")
@@ -202,7 +202,7 @@ def test_a_plan_that_yields_in_its_finally_fails_and_leaves_no_light(
         finally:
             yield Progress(1.0)
 
-    run = lab.start(experiment(stubborn, needs_light=True))
+    run = lab.start(experiment(stubborn, needs_light=True), {})
     wait_until(lambda: lab.run_status.fraction)
     run.abort("enough")
 
@@ -253,7 +253,7 @@ def test_an_interlock_that_opens_while_the_power_settles_fails_the_run(
     open_bench: Open, experiment: Make, wait_until: Wait
 ) -> None:
     lab = open_bench(("settling_time_s = 0.05", "settling_time_s = 30.0"), speed=1)
-    run = lab.start(experiment(seen, needs_light=True))
+    run = lab.start(experiment(seen, needs_light=True), {})
     wait_until(lambda: "settles" in lab.run_status.text)
 
     lab.simulation.instruments["pump"].interlock_is_open = True

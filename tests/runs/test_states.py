@@ -41,7 +41,7 @@ def three_points(bench: Bench) -> Plan[None]:
 def test_a_laboratory_is_idle_then_running_then_finished(lab: LabSession, experiment: Make) -> None:
     assert lab.run_status.state is RunState.IDLE
 
-    run = lab.start(experiment(three_points, points=3))
+    run = lab.start(experiment(three_points, points=3), {})
     outcome = run.wait()
 
     assert outcome is not None
@@ -63,18 +63,30 @@ def test_every_state_is_told_on_the_bus_in_order(lab: LabSession, experiment: Ma
     assert set(told) == {RunState.RUNNING, RunState.FINISHED}
 
 
+def test_waiting_inside_a_plan_does_not_set_its_progress_back(
+    lab: LabSession, experiment: Make
+) -> None:
+    def half(bench: Bench) -> Plan[None]:
+        yield Progress(0.5, "half done")
+        yield from settle(bench, 0.02)
+
+    lab.run(experiment(half))
+
+    assert lab.run_status.fraction == 0.5
+
+
 def test_a_second_run_is_refused_while_one_is_under_way(
     lab: LabSession, experiment: Make, wait_until: Wait
 ) -> None:
-    run = lab.start(experiment(endless))
+    run = lab.start(experiment(endless), {})
     wait_until(lambda: lab.run_status.uid)
 
     with pytest.raises(RunError, match=rf"run {lab.run_status.uid} \(endless\) is under way"):
-        lab.start("counting")
+        lab.start("counting", {})
     run.pause()
     wait_until(lambda: lab.run_status.state is RunState.PAUSED)
     with pytest.raises(RunError, match="is under way"):
-        lab.start("counting")
+        lab.start("counting", {})
     run.abort("enough")
     run.wait()
 
@@ -88,7 +100,7 @@ def test_an_aborted_run_keeps_its_points_and_says_why(
         yield Point(1, 9, {"x": 1})
         yield from endless(bench)
 
-    run = lab.start(experiment(some_points, points=9))
+    run = lab.start(experiment(some_points, points=9), {})
     wait_until(lambda: lab.run_status.points_done)
     run.abort("the operator said so")
     run.abort("and again")
@@ -106,7 +118,7 @@ def test_an_aborted_run_keeps_its_points_and_says_why(
 
 
 def test_a_run_is_aborted_from_outside(lab: LabSession, experiment: Make, wait_until: Wait) -> None:
-    run = lab.start(experiment(endless))
+    run = lab.start(experiment(endless), {})
     wait_until(lambda: lab.run_status.uid)
     (client,) = find_open_labs(lab.loaded.path)
     assert client.ask("status")["status"]["run"]["state"] == "running"
@@ -139,7 +151,7 @@ def test_a_paused_run_goes_no_further_until_it_is_resumed(
         return len(steps)
 
     is_enough = threading.Event()
-    run = lab.start(experiment(counted))
+    run = lab.start(experiment(counted), {})
     wait_until(lambda: steps)
     run.pause()
     wait_until(lambda: lab.run_status.state is RunState.PAUSED)
@@ -155,7 +167,7 @@ def test_a_paused_run_goes_no_further_until_it_is_resumed(
 
 
 def test_a_paused_run_can_be_aborted(lab: LabSession, experiment: Make, wait_until: Wait) -> None:
-    run = lab.start(experiment(endless))
+    run = lab.start(experiment(endless), {})
     wait_until(lambda: lab.run_status.uid)
     run.pause()
     wait_until(lambda: lab.run_status.state is RunState.PAUSED)
@@ -168,7 +180,7 @@ def test_a_paused_run_can_be_aborted(lab: LabSession, experiment: Make, wait_unt
 
 
 def test_pausing_a_run_that_has_ended_changes_nothing(lab: LabSession, experiment: Make) -> None:
-    run = lab.start(experiment(three_points))
+    run = lab.start(experiment(three_points), {})
     run.wait()
 
     run.pause()
@@ -187,7 +199,7 @@ def test_closing_the_laboratory_ends_its_run(
     experiment: Make,
     wait_until: Wait,  # noqa: FBT001
 ) -> None:
-    run = lab.start(experiment(endless))
+    run = lab.start(experiment(endless), {})
     wait_until(lambda: lab.run_status.uid)
     if is_paused:
         run.pause()
@@ -209,7 +221,7 @@ def test_a_laboratory_closes_also_where_its_run_fails_at_the_end(
         finally:
             raise RuntimeError("fell over the cable")
 
-    lab.start(experiment(clumsy))
+    lab.start(experiment(clumsy), {})
     wait_until(lambda: lab.run_status.uid)
 
     with pytest.raises(RunError, match="RuntimeError: fell over the cable"):
@@ -223,8 +235,10 @@ def test_an_interrupt_aborts_the_run_and_goes_on_to_the_caller(
     lab: LabSession, experiment: Make, monkeypatch: pytest.MonkeyPatch, wait_until: Wait
 ) -> None:
     def interrupt() -> None:
-        wait_until(lambda: lab.run_status.fraction)
-        signal.raise_signal(signal.SIGINT)
+        try:
+            wait_until(lambda: lab.run_status.fraction)
+        finally:
+            signal.raise_signal(signal.SIGINT)
 
     def lit(bench: Bench) -> Plan[None]:
         while True:
