@@ -40,8 +40,14 @@ __all__ = [
     "move_to_deg",
 ]
 
-#: Binary: there are no terminators.
-WIRE = WireOptions(baud_rate=115_200, write_termination=b"", read_termination=b"", timeout_s=1.0)
+#: Binary: there are no terminators. qmi and pnpq open the port with RTS/CTS flow control.
+WIRE = WireOptions(
+    baud_rate=115_200,
+    write_termination=b"",
+    read_termination=b"",
+    rts_cts=True,
+    timeout_s=1.0,
+)
 
 #: A turn of the motor is 409 600 microsteps and turns the mount by 3 degrees (qmi, pylablib).
 #: The rounded 136 533 of pnpq would be wrong by 0.0009 degree in a turn.

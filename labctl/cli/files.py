@@ -9,7 +9,7 @@ import typer
 
 from labctl.cli.channels import parse_delays, parse_pairs
 from labctl.cli.options import JsonOption
-from labctl.errors import LimitError
+from labctl.errors import LimitError, RunFileError
 
 if TYPE_CHECKING:
     from labctl.analysis import Convention
@@ -26,20 +26,33 @@ def add_to(app: typer.Typer) -> None:
 
 
 def show(
-    path: Annotated[Path, typer.Argument(help="A run file.")], *, json: JsonOption = False
+    path: Annotated[Path, typer.Argument(help="A run file.")],
+    *,
+    png: Annotated[
+        Path | None, typer.Option("--png", help="Write the run's figure.", show_default=False)
+    ] = None,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Every setting of every instrument too.")
+    ] = False,
+    json: JsonOption = False,
 ) -> None:
     """Show what a run file holds: how it ended, its result, points and instruments."""
-    from labctl.cli.output import print_json, simulated_badge  # noqa: PLC0415  --help stays fast
+    from labctl.cli.output import note, print_json, simulated_badge  # noqa: PLC0415
     from labctl.storage import open_run  # noqa: PLC0415
 
     with open_run(path) as run:
         summary = _summary(path, run)
+        if png is not None:
+            _write_figure(run, png)
+            note(f"wrote {png}")
     if json:
         print_json(summary)
         return
     if summary["simulated"]:
         simulated_badge()
     _print_summary(summary)
+    if settings:
+        _print_settings(summary["snapshots"])
 
 
 def count(
@@ -79,6 +92,16 @@ def count(
     _print_counts(source, counted)
     for warning in counted["warnings"]:
         note(f"warning: {warning}")
+
+
+def _write_figure(run: RunFile, png: Path) -> None:
+    figures = run.figures()
+    if not figures:
+        raise RunFileError(f"{run.path} holds no figure: the run was {run.status}")
+    try:
+        png.write_bytes(next(iter(figures.values())))
+    except OSError as error:
+        raise RunFileError(f"{png} cannot be written: {error.strerror}") from error
 
 
 def _convention(text: str) -> Convention:
@@ -153,12 +176,14 @@ def _summary(path: Path, run: RunFile) -> dict[str, Any]:
         "repeated": run.end.get("repeated", 0),
         "tags": tags,
         "result": run.result,
+        "snapshots": run.snapshots(),
         "labctl": metadata.get("labctl_version"),
     }
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
-    from labctl.cli.output import print_table, say  # noqa: PLC0415
+    from labctl.cli.output import note, print_table, say  # noqa: PLC0415
+    from labctl.cli.results import print_rows  # noqa: PLC0415
 
     reason = f" ({summary['reason']})" if summary["reason"] else ""
     say(f"{summary['experiment']} {summary['uid']}: {summary['status']}{reason}")
@@ -179,30 +204,31 @@ def _print_summary(summary: dict[str, Any]) -> None:
             for name, facts in instruments.items()
         ],
     )
-    if summary["result"]:
-        print_table(("result", ""), list(_flat(summary["result"])))
+    result = summary["result"] or {}
+    if result.get("table"):
+        print_rows(result["table"])
+    for warning in result.get("warnings", ()):
+        note(f"warning: {warning}")
 
 
-def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """Return nested results as lines; an estimate is one line."""
-    from labctl.units import format_uncertain, unit_of  # noqa: PLC0415
+def _print_settings(snapshots: list[dict[str, Any]]) -> None:
+    """Print every setting of every instrument, a column per snapshot."""
+    from labctl.cli.output import print_table  # noqa: PLC0415
 
-    if isinstance(value, dict) and set(value) == {"value", "sigma"}:
-        if value["value"] is None or value["sigma"] is None:
-            return [(name, "—")]
-        quantity = next((word for word in reversed(name.split(".")) if unit_of(word)), "")
-        return [(name, format_uncertain(value["value"], value["sigma"], unit_of(quantity)))]
-    if isinstance(value, dict):
-        return [
-            line
-            for key, item in value.items()
-            if key != "pair"
-            for line in _flat(item, f"{name}.{key}".lstrip("."))
-        ]
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return [
-            line
-            for number, item in enumerate(value)
-            for line in _flat(item, str(item.get("pair", f"{name}[{number}]")))
-        ]
-    return [(name, str(value))]
+    moments = [str(snapshot["moment"]) for snapshot in snapshots]
+    names: dict[str, None] = {}
+    for snapshot in snapshots:
+        for instrument, settings in snapshot["instruments"].items():
+            names |= {f"{instrument}.{setting}": None for setting in dict(settings)}
+    print_table(
+        ("setting", *moments),
+        [[name, *(_setting(snapshot, name) for snapshot in snapshots)] for name in names],
+    )
+
+
+def _setting(snapshot: dict[str, Any], name: str) -> str:
+    from labctl.units import format_quantity, unit_of  # noqa: PLC0415
+
+    instrument, _, setting = name.partition(".")
+    value = dict(snapshot["instruments"].get(instrument, {})).get(setting)
+    return "—" if value is None else format_quantity(value, unit_of(setting))

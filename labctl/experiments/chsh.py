@@ -7,7 +7,7 @@ come from the calibration, or are found first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from labctl.errors import ConfigError
 from labctl.experiments.chsh_result import ChshResult, SettingCount, evaluate
 from labctl.experiments.delays import measure_delays
 from labctl.experiments.pairs import PairSetup, split_words
+from labctl.figures import chsh_figure, render
 from labctl.lab import Bench, Station
 from labctl.runs import (
     Experiment,
@@ -218,15 +219,16 @@ def _setting(
     matrix = counters.matrix.result().counts
     histogram = counters.correlator.result()
     counts = tuple(int(matrix[a.channel, b.channel]) for a, b in setup.pairs)
+    widths_ps = tuple(setup.effective_window_ps(a, b) for a, b in setup.pairs)
     expected = tuple(
         accidentals(
             int(rates.counts[a.channel]),
             int(rates.counts[b.channel]),
             rates.live_s,
-            setup.effective_window_ps(a, b),
+            width_ps,
             coincidences=float(count),
         )
-        for (a, b), count in zip(setup.pairs, counts, strict=True)
+        for (a, b), count, width_ps in zip(setup.pairs, counts, widths_ps, strict=True)
     )
     peak = find_peak(
         histogram.counts.sum(axis=0),
@@ -235,7 +237,7 @@ def _setting(
         resolution_ps=setup.resolution_ps,
     )
     by_window = _by_window(setup, histogram.lags_ps, histogram.counts)
-    return SettingCount(*angles_deg, rates.live_s, counts, expected, by_window, peak)
+    return SettingCount(*angles_deg, rates.live_s, counts, expected, widths_ps, by_window, peak)
 
 
 def _by_window(setup: PairSetup, lags_ps: Any, counts: Any) -> dict[int, tuple[int, ...]]:
@@ -247,6 +249,10 @@ def _by_window(setup: PairSetup, lags_ps: Any, counts: Any) -> dict[int, tuple[i
         width_ps = (2 * per_side + 1) * setup.bin_ps
         found[width_ps] = tuple(int(n) for n in counts[:, inside].sum(axis=1))
     return found
+
+
+def _figure(result: Mapping[str, Any], title: str, simulated: bool) -> bytes:  # noqa: FBT001
+    return render(chsh_figure(result, title=title, simulated=simulated))
 
 
 def _live(setup: PairSetup, counters: _Counters) -> dict[str, Any]:
@@ -279,4 +285,5 @@ EXPERIMENT = Experiment(
     plan=plan,
     needs_light=True,
     points=lambda parameters: parameters.settings,
+    figure=_figure,
 )

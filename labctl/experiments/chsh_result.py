@@ -39,6 +39,7 @@ class SettingCount:
         counts: coincidences of the outputs ++, +-, -+, -- in the window; with one-output
             analyzers the first only.
         accidentals: expected among them, from the singles.
+        widths_ps: effective width of the window for each output.
         by_window: full width -> counts like `counts`, for S against the window.
         peak: of the sum of all outputs' correlations.
     """
@@ -48,12 +49,13 @@ class SettingCount:
     live_s: float
     counts: tuple[int, ...]
     accidentals: tuple[Estimate, ...]
+    widths_ps: tuple[int, ...]
     by_window: dict[int, tuple[int, ...]]
     peak: Peak
 
-    def to_dict(self, e: Estimate | None, e_corrected: Estimate | None) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the setting as JSON carries it."""
-        found = {
+        return {
             "alice_deg": self.alice_deg,
             "bob_deg": self.bob_deg,
             "live_s": self.live_s,
@@ -64,9 +66,6 @@ class SettingCount:
             },
             "peak_ps": estimate_dict(self.peak.position),
         }
-        if e is not None and e_corrected is not None:
-            found |= {"e": estimate_dict(e), "e_corrected": estimate_dict(e_corrected)}
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class ChshResult:
         s: S = E(a,b) - E(a,b') + E(a',b) + E(a',b'), accidentals included: the headline.
         s_corrected: the same with accidentals subtracted.
         correlations: E of the four pairs of angles, by their name such as "ab'".
-        by_window: full width -> raw S.
+        by_window: full width -> S, raw and with accidentals subtracted.
         settings: what was counted, in the order of measurement.
         delays_ps: what was subtracted from each detector's times.
         delays_from: where these delays come from.
@@ -87,7 +86,7 @@ class ChshResult:
     s_corrected: Estimate
     correlations: dict[str, Estimate]
     correlations_corrected: dict[str, Estimate]
-    by_window: dict[int, Estimate]
+    by_window: dict[int, tuple[Estimate, Estimate]]
     settings: tuple[SettingCount, ...]
     window_full_ps: int
     delays_ps: dict[str, int]
@@ -101,29 +100,40 @@ class ChshResult:
             "window_full_ps": self.window_full_ps,
             "s": estimate_dict(self.s),
             "s_corrected": estimate_dict(self.s_corrected),
-            "correlations": {n: estimate_dict(e) for n, e in self.correlations.items()},
-            "correlations_corrected": {
-                n: estimate_dict(e) for n, e in self.correlations_corrected.items()
-            },
-            "s_against_window": [
-                {"window_full_ps": width, "s": estimate_dict(s)}
-                for width, s in self.by_window.items()
+            "correlations": [
+                {
+                    "name": name,
+                    "alice_deg": self.angles[name][0],
+                    "bob_deg": self.angles[name][1],
+                    "sign": -1 if name == "ab'" else 1,
+                    "e": estimate_dict(e),
+                    "e_corrected": estimate_dict(self.correlations_corrected[name]),
+                }
+                for name, e in self.correlations.items()
             ],
-            "settings": [
-                setting.to_dict(*self._of_setting(number))
-                for number, setting in enumerate(self.settings)
+            "windows": [
+                {
+                    "window_full_ps": width,
+                    "s": estimate_dict(s),
+                    "s_corrected": estimate_dict(s_corrected),
+                }
+                for width, (s, s_corrected) in self.by_window.items()
             ],
+            "settings": [setting.to_dict() for setting in self.settings],
             "delays_ps": self.delays_ps,
             "delays_from": self.delays_from,
             "warnings": list(self.warnings),
         }
 
-    def _of_setting(self, number: int) -> tuple[Estimate | None, Estimate | None]:
-        """Return E of a setting where each setting has one."""
-        if len(self.settings) != len(self.correlations):
-            return None, None
-        values = list(self.correlations.values())
-        return values[number], list(self.correlations_corrected.values())[number]
+    @property
+    def angles(self) -> dict[str, tuple[float, float]]:
+        """Alice's and Bob's angle of each pair of angles, by its name."""
+        per_name = len(self.settings) // len(self.correlations)
+        first = self.settings[::per_name]
+        return {
+            name: (setting.alice_deg, setting.bob_deg)
+            for name, setting in zip(self.correlations, first, strict=True)
+        }
 
     def rows(self) -> list[dict[str, Any]]:
         """Return S and the correlations, raw and corrected."""
@@ -156,7 +166,10 @@ def evaluate(
     raw = [_correlation(group, None, corrected=False) for group in groups]
     corrected = [_correlation(group, None, corrected=True) for group in groups]
     by_window = {
-        width: _s(names, [_correlation(group, width, corrected=False) for group in groups])
+        width: (
+            _s(names, [_correlation(group, width, corrected=False) for group in groups]),
+            _s(names, [_correlation(group, width, corrected=True) for group in groups]),
+        )
         for width in settings[0].by_window
     }
     s = _s(names, raw)
@@ -187,8 +200,7 @@ def _correlation(
 ) -> Estimate:
     """Return E of one pair of angles from its one or four settings."""
     counts = [s.counts if window_ps is None else s.by_window[window_ps] for s in group]
-    zero = Estimate(0.0, 0.0)
-    expected = [s.accidentals if corrected else (zero,) * len(s.counts) for s in group]
+    expected = [_expected(s, window_ps, corrected=corrected) for s in group]
     if len(group) == 1:
         return correlation_value(counts[0], expected[0])
     rates = [
@@ -198,6 +210,20 @@ def _correlation(
     if len(rates[0]) == 1:
         return correlation_from_rates([only[0] for only in rates])
     return correlation_from_rates(unswapped_rates(rates))
+
+
+def _expected(
+    setting: SettingCount, window_ps: int | None, *, corrected: bool
+) -> tuple[Estimate, ...]:
+    """Return the accidentals to subtract: none, or those of the window that was asked for."""
+    if not corrected:
+        return (Estimate(0.0, 0.0),) * len(setting.counts)
+    if window_ps is None:
+        return setting.accidentals
+    return tuple(
+        expected.scaled(window_ps / width_ps)
+        for expected, width_ps in zip(setting.accidentals, setting.widths_ps, strict=True)
+    )
 
 
 def _peak_warnings(settings: Sequence[SettingCount], window_full_ps: int) -> list[str]:

@@ -8,7 +8,7 @@ windows delayed far from the peak), and every number carries its uncertainty.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from labctl.analysis import (
 )
 from labctl.experiments.pair_counts import CountingResult, PairCount
 from labctl.experiments.pairs import PairSetup, named_pairs, split_words
+from labctl.figures import counting_figure, render
 from labctl.lab import Bench
 from labctl.runs import Experiment, Parameters, Plan, Point, Progress, Warned, dwell
 
@@ -202,6 +203,10 @@ def _shift_ps(window_full_ps: int, resolution_ps: int) -> int:
     return -(-wanted // resolution_ps) * resolution_ps
 
 
+def _figure(result: Mapping[str, Any], title: str, simulated: bool) -> bytes:  # noqa: FBT001
+    return render(counting_figure(result, title=title, simulated=simulated))
+
+
 EXPERIMENT = Experiment(
     name="counting",
     summary="Singles, coincidences, accidentals, CAR and heralding of detector pairs.",
@@ -209,4 +214,5 @@ EXPERIMENT = Experiment(
     plan=plan,
     needs_light=True,
     points=lambda parameters: parameters.points,
+    figure=_figure,
 )

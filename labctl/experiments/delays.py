@@ -6,6 +6,7 @@ and name with its age.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from pydantic import Field, field_validator
 from labctl.analysis import ChannelDelays, CorrelationAnalyzer, Peak, channel_delays, find_peak
 from labctl.errors import RunError
 from labctl.experiments.pairs import PairSetup, estimate_dict, named_pairs, split_words
+from labctl.figures import delays_figure, render
 from labctl.lab import Bench
 from labctl.runs import Experiment, Parameters, Plan, Point, Progress, dwell, set_analyzers
 
@@ -83,17 +85,19 @@ class DelaysResult:
             },
             "chi2": self.found.chi2,
             "ndf": self.found.ndf,
-            "peaks": [
+            "lags_ps": self.lags_ps.tolist(),
+            "pairs": [
                 {
                     "pair": name,
+                    "is_found": peak.is_found,
                     "position_ps": estimate_dict(peak.position),
                     "fwhm_ps": estimate_dict(peak.fwhm),
+                    "background": estimate_dict(peak.background),
                     "significance": peak.significance,
+                    "counts": self.histograms[name].tolist(),
                 }
                 for name, peak in self.peaks.items()
             ],
-            "lags_ps": self.lags_ps.tolist(),
-            "histograms": {name: counts.tolist() for name, counts in self.histograms.items()},
             "warnings": list(self.warnings),
         }
 
@@ -195,6 +199,10 @@ def _evaluate(setup: PairSetup, correlator: CorrelationAnalyzer) -> DelaysResult
     )
 
 
+def _figure(result: Mapping[str, Any], title: str, simulated: bool) -> bytes:  # noqa: FBT001
+    return render(delays_figure(result, title=title, simulated=simulated))
+
+
 EXPERIMENT = Experiment(
     name="delays",
     summary="Delay of every channel from cross-correlation peaks; --apply keeps them.",
@@ -202,5 +210,6 @@ EXPERIMENT = Experiment(
     plan=plan,
     needs_light=True,
     points=lambda _: 1,
+    figure=_figure,
     calibrates=lambda result: (result.delays_ps, result.sigmas_ps),
 )

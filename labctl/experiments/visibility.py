@@ -8,7 +8,7 @@ subtracted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from labctl.analysis import (
 )
 from labctl.errors import ConfigError
 from labctl.experiments.pairs import PairSetup, estimate_dict, split_words
+from labctl.figures import render, visibility_figure
 from labctl.lab import Bench, Station
 from labctl.runs import Experiment, Parameters, Plan, Point, Progress, dwell, set_analyzers
 
@@ -90,8 +91,13 @@ class BasisFringes:
             "fringes": [
                 {
                     "pair": name,
+                    "angles_deg": list(self.angles_deg),
                     "counts": list(self.counts[name]),
                     "accidentals": [estimate_dict(a) for a in self.accidentals[name]],
+                    "coincidences_hz": [
+                        estimate_dict(Estimate.of_count(count).scaled(1 / live_s, "hz"))
+                        for count, live_s in zip(self.counts[name], self.live_s, strict=True)
+                    ],
                     "visibility": estimate_dict(fringe.visibility),
                     "visibility_corrected": estimate_dict(self.corrected[name].visibility),
                     "theta0_deg": estimate_dict(fringe.theta0_deg),
@@ -240,6 +246,19 @@ def _mean(values: list[Estimate]) -> Estimate:
     return Estimate(value, 1 / math.sqrt(sum(weights)))
 
 
+def _figure(result: Mapping[str, Any], title: str, simulated: bool) -> bytes:  # noqa: FBT001
+    """Draw the fringes of the turning analyzer's plus output: H, V, D and A of the other."""
+    fringes = []
+    for basis in result["bases"]:
+        turning = str(basis["fringes"][0]["pair"]).partition("-")[2]
+        seen = [f for f in basis["fringes"] if str(f["pair"]).endswith(f"-{turning}")]
+        fringes += [
+            {**fringe, "name": name} for fringe, name in zip(seen, basis["basis"], strict=False)
+        ]
+    drawn = {"fringes": fringes, "harmonic": 2.0}
+    return render(visibility_figure(drawn, title=title, simulated=simulated))
+
+
 EXPERIMENT = Experiment(
     name="visibility",
     summary="Two-photon fringes in the H/V and D/A bases, fitted.",
@@ -247,4 +266,5 @@ EXPERIMENT = Experiment(
     plan=plan,
     needs_light=True,
     points=lambda parameters: len(_BASES) * parameters.angles,
+    figure=_figure,
 )

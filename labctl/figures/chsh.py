@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from labctl.analysis import CLASSICAL_BOUND, TSIRELSON_BOUND
 from labctl.figures.style import (
     BLACK,
     BLUE,
@@ -28,7 +28,7 @@ from labctl.figures.values import columns, number, spoken, time_scale
 
 __all__ = ["chsh_figure"]
 
-_CLASSICAL, _QUANTUM = 2.0, 2 * math.sqrt(2)
+_BOUNDS = ((TSIRELSON_BOUND, "2√2", "--"), (CLASSICAL_BOUND, "2", ":"))
 #: Up to so many settings each has its angles written below.
 _FEW = 6
 
@@ -71,12 +71,12 @@ def _draw_correlations(axes: Axes, result: Mapping[str, Any]) -> None:
     axes.set_ylabel("correlation value E")
     axes.set_xlabel("analyser angles, Alice over Bob")
     axes.set_ylim(-1.05, 1.05)
-    axes.axhline(0, color=GREY, linewidth=0.8)
-    axes.grid(visible=False, axis="x")
-    axes.set_xticks(range(len(rows)), [_angles(row) for row in rows])
     if not rows:
         note_empty(axes, "no settings")
         return
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    axes.grid(visible=False, axis="x")
+    axes.set_xticks(range(len(rows)), [_angles(row) for row in rows])
     places = np.arange(len(rows), dtype=np.float64)
     raw, raw_sigma = columns(row.get("e") for row in rows)
     corrected, corrected_sigma = columns(row.get("e_corrected") for row in rows)
@@ -94,7 +94,7 @@ def _draw_correlations(axes: Axes, result: Mapping[str, Any]) -> None:
     # For S < 0 (singlet) all correlations change sign.
     sense = -1.0 if number(result.get("s"))[0] < 0 else 1.0
     signs = sense * np.array([float(row.get("sign", 1)) for row in rows])
-    for bound, text, style in ((_QUANTUM, "2√2", "--"), (_CLASSICAL, "2", ":")):
+    for bound, text, style in _BOUNDS:
         axes.hlines(
             signs * bound / 4,
             places - 0.42,
@@ -115,7 +115,10 @@ def _draw_windows(axes: Axes, result: Mapping[str, Any]) -> None:
     chosen = float(result.get("window_full_ps") or 0)
     scale, unit = time_scale(max([chosen, *widths.tolist()]))
     axes.set_xlabel(f"full window ({unit})")
-    for bound, text, style in ((_QUANTUM, "2√2", "--"), (_CLASSICAL, "2", ":")):
+    if not rows:
+        note_empty(axes, "no windows")
+        return
+    for bound, text, style in _BOUNDS:
         axes.axhline(bound, color=BLACK, linestyle=style)
         axes.annotate(
             text,
@@ -125,7 +128,7 @@ def _draw_windows(axes: Axes, result: Mapping[str, Any]) -> None:
             textcoords="offset points",
             va="center",
         )
-    highest = _QUANTUM
+    highest = TSIRELSON_BOUND
     for key, label, color, marker in (
         ("s", "raw", BLUE, "o"),
         ("s_corrected", "accidentals subtracted", VERMILLION, "s"),

@@ -84,7 +84,7 @@ def _draw_heralding(axes: Axes, pairs: Pairs) -> None:
         draw_points(axes, values, rows, xerr=sigmas, color=color, fmt=marker, label=label)
     axes.set_title("Heralding efficiency", pad=_LEGEND_POINTS)
     axes.set_xlabel("less accidentals (%)")
-    axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+    _include_zero(axes)
     _finish(axes, pairs, legend=True)
 
 
@@ -117,8 +117,15 @@ def _draw_car(axes: Axes, pairs: Pairs) -> None:
     draw_points(axes, values, rows, xerr=sigmas, color=BLUE)
     axes.set_title("CAR", pad=_LEGEND_POINTS)
     axes.set_xlabel("coincidences to accidentals")
-    axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+    _include_zero(axes)
     _finish(axes, pairs, legend=False)
+
+
+def _include_zero(axes: Axes) -> None:
+    """Let the horizontal axis show zero, with room for the markers at both ends."""
+    left, right = (min(0.0, axes.get_xlim()[0]), max(0.0, axes.get_xlim()[1]))
+    room = 0.04 * (right - left)
+    axes.set_xlim(left - room, right + room)
 
 
 def _finish(axes: Axes, pairs: Pairs, *, legend: bool) -> None:

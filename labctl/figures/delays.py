@@ -105,6 +105,9 @@ def _draw_delays(axes: Axes, delays: Mapping[str, Any], result: Mapping[str, Any
     finite = np.abs(values[np.isfinite(values)])
     scale, unit = time_scale(float(finite.max()) if finite.size else 0.0)
     axes.set_xlabel(f"delay ({unit})")
+    if not delays:
+        note_empty(axes, "no delays")
+        return
     axes.axvline(0, color=GREY, linewidth=0.8)
     rows = np.arange(len(delays), dtype=np.float64)
     draw_points(axes, values / scale, rows, xerr=sigmas / scale, color=BLUE)
@@ -122,5 +125,3 @@ def _draw_delays(axes: Axes, delays: Mapping[str, Any], result: Mapping[str, Any
             color=VERMILLION if is_unknown else GREY,
         )
     set_names(axes, list(delays))
-    if not delays:
-        note_empty(axes, "no delays")

@@ -129,9 +129,9 @@ def draw_points(
     style = {"fmt": "o", "elinewidth": 1.4, **style}
     sigma = xerr if xerr is not None else yerr
     known = np.ones(x.shape, dtype=np.bool_) if sigma is None else np.isfinite(sigma)
-    bars = {"xerr": xerr, "yerr": yerr}
-    shown = {name: None if bar is None else bar[known] for name, bar in bars.items()}
-    axes.errorbar(x[known], y[known], **shown, **style)
+    x_bars = None if xerr is None else xerr[known]
+    y_bars = None if yerr is None else yerr[known]
+    axes.errorbar(x[known], y[known], xerr=x_bars, yerr=y_bars, **style)
     if not known.all():
         style.pop("label", None)
         axes.errorbar(x[~known], y[~known], **style, markerfacecolor="white")
@@ -143,8 +143,10 @@ def few_ticks(*, integer: bool = False) -> MaxNLocator:
 
 
 def note_empty(axes: Axes, text: str) -> None:
-    """Write into empty axes why they are."""
+    """Write into empty axes why they are, instead of numbers that mean nothing."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY)
+    axes.grid(visible=False)
+    axes.tick_params(length=0, labelbottom=False, labelleft=False)
 
 
 def set_names(axes: Axes, names: Sequence[str]) -> None:

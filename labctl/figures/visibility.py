@@ -54,6 +54,7 @@ def visibility_figure(result: Mapping[str, Any], *, title: str, simulated: bool 
             main.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         else:
             note_empty(main, "no fringes")
+            note_empty(below, "")
     return figure
 
 

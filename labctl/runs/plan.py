@@ -44,7 +44,10 @@ class Result(Protocol):
         ...
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the result as rows of a table: for pandas, CSV and the command line."""
+        """Return the result as rows of a table: for pandas, CSV and the command line.
+
+        The run file keeps them beside the result, as `table`.
+        """
         ...
 
 
@@ -105,6 +108,7 @@ class Experiment(Generic[P]):
         plan: makes the generator for a bench and parameters.
         needs_light: True when lasers must emit; they are armed before the run.
         points: how many points a run with these parameters has.
+        figure: draws a result as the run file stores it: (result, title, simulated) -> PNG.
         calibrates: for experiments that measure the delays of detectors: delays and their
             uncertainties (ps, by detector) in a result.
     """
@@ -115,6 +119,7 @@ class Experiment(Generic[P]):
     plan: Callable[[Bench, P], Plan[Any]]
     needs_light: bool
     points: Callable[[P], int]
+    figure: Callable[[Mapping[str, Any], str, bool], bytes] | None = None
     calibrates: Callable[[Any], tuple[Mapping[str, int], Mapping[str, float]]] | None = None
 
     def parse(self, values: Mapping[str, Any]) -> P:

@@ -14,14 +14,20 @@ import platformdirs
 from labctl.bus import Alarm, Message, ParameterChanged, Subscription
 from labctl.errors import RunFileError
 from labctl.lab import BenchConfig, Lab
+from labctl.runs.environment import data_folder_from_environment
+from labctl.runs.plan import Experiment
 from labctl.storage import Recorder, RunHeader, TaggerHeader, new_uid, run_path
 
-__all__ = ["default_data_folder", "new_recording", "plain", "record_events"]
+__all__ = ["default_data_folder", "new_recording", "plain", "record_events", "record_figure"]
 
 
 def default_data_folder(config: BenchConfig) -> Path:
-    """Return the configured folder of run files, else `labctl` in the user's documents."""
-    return config.data.folder or platformdirs.user_documents_path() / "labctl"
+    """Return the folder of run files: LABCTL_DATA_FOLDER, else the configured one.
+
+    Without either it is `labctl` in the user's documents.
+    """
+    documents = platformdirs.user_documents_path() / "labctl"
+    return data_folder_from_environment() or config.data.folder or documents
 
 
 def new_recording(
@@ -121,6 +127,19 @@ def record_events(recorder: Recorder, events: Subscription) -> None:
             recorder.event(event.level.name.lower(), event.source, event.text)
         elif isinstance(event, Alarm):
             recorder.event("alarm", event.source, event.text)
+
+
+def record_figure(
+    recorder: Recorder, experiment: Experiment[Any], result: Mapping[str, Any], *, simulated: bool
+) -> None:
+    """Draw a result into the run file, where the experiment has a figure."""
+    if experiment.figure is None:
+        return
+    title = recorder.path.stem
+    try:
+        recorder.figure("result", experiment.figure(result, title, simulated))
+    except Exception as error:  # noqa: BLE001  a picture must not cost a run its result
+        recorder.event("warning", "run", f"the figure could not be drawn: {error!r}")
 
 
 def plain(value: Any) -> Any:

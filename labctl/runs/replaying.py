@@ -97,12 +97,19 @@ def _of_run(path: Path) -> Replay:
             str(metadata["experiment"]),
             dict(metadata["parameters"]),
             str(metadata["uid"]),
-            run.result,
+            _without_table(run.result),
             _dwells(run),
             tagger,
             int(metadata.get("seed") or 0),
             tags,
         )
+
+
+def _without_table(result: Any) -> Any:
+    """Return the result as the plan gave it, without the rows kept for showing it."""
+    if not isinstance(result, dict):
+        return result
+    return {key: value for key, value in result.items() if key != "table"}
 
 
 def _table(run: RunFile, tagger: str, path: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from labctl.runs.plan import (
     Step,
     Warned,
 )
-from labctl.runs.recording import new_recording, plain, record_events
+from labctl.runs.recording import new_recording, plain, record_events, record_figure
 from labctl.runs.status import RunOutcome, RunState, RunStatus
 from labctl.runs.telling import StatusTeller
 from labctl.storage import Acknowledgement, Recorder
@@ -262,6 +262,9 @@ class Run:
             # A dead instrument must not keep the rest of the end out of the file.
             snapshot = {"error": str(error)}
         recorder.snapshot("end", snapshot)
+        if result is not None:
+            simulated = any(self._lab.is_device_simulated(name) for name in self._lab.devices)
+            record_figure(recorder, self._experiment, result.to_dict(), simulated=simulated)
         taken = {"planned": self._total, "taken": len(self._points), "repeated": self._repeated}
         try:
             stored = None if result is None else result.to_dict()

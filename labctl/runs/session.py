@@ -12,6 +12,12 @@ from typing import Any
 from labctl.device import load_plugin
 from labctl.errors import ConfigError, RunError
 from labctl.lab import Calibration, Lab, save_calibration
+from labctl.runs.environment import (
+    config_from_environment,
+    seed_from_environment,
+    simulated_from_environment,
+    speed_from_environment,
+)
 from labctl.runs.plan import Experiment
 from labctl.runs.recording import default_data_folder
 from labctl.runs.run import Run
@@ -195,24 +201,36 @@ class LabSession(Lab):
 def open_lab(
     config: Path | str | None = None,
     *,
-    simulated: bool = False,
-    seed: int = 0,
-    speed: float = 1.0,
+    simulated: bool | None = None,
+    seed: int | None = None,
+    speed: float | None = None,
     truth_file: Path | None = None,
 ) -> LabSession:
     """Open the laboratory of a configuration, ready to run experiments.
 
-    Use it as a context manager: on leaving, instruments are left safe and released.
+    Use it as a context manager: on leaving, instruments are left safe and released. What is
+    not given is asked from the environment, so that a script for the real bench runs unedited
+    on a simulated one (`labctl.testing` does that).
 
     Args:
-        config: instruments.toml; by default the one here, else the packaged default bench.
-        simulated: replace every instrument's link by the simulated laboratory.
-        seed: of the simulated world; equal seeds and equal calls give equal tags.
+        config: instruments.toml; by default LABCTL_CONFIG, else the one here, else the
+            packaged default bench.
+        simulated: replace every instrument's link by the simulated laboratory; by default
+            what LABCTL_SIMULATED says (0 or 1), else False.
+        seed: of the simulated world; equal seeds and equal calls give equal tags. By default
+            LABCTL_SEED, else 0.
         speed: of the simulated world's time: 1 as the wall, N faster, 0 stepped by waiting.
+            By default LABCTL_SPEED, else 1.
         truth_file: list of every simulated tag, written before it is sent.
 
     Raises:
-        ConfigError: every mistake in the configuration.
+        ConfigError: every mistake in the configuration, or a variable that makes no sense.
         LinkError: an instrument cannot be reached; nothing stays open.
     """
-    return LabSession(config, simulated=simulated, seed=seed, speed=speed, truth_file=truth_file)
+    return LabSession(
+        config if config is not None else config_from_environment(),
+        simulated=simulated_from_environment() if simulated is None else simulated,
+        seed=seed_from_environment() if seed is None else seed,
+        speed=speed_from_environment() if speed is None else speed,
+        truth_file=truth_file,
+    )

@@ -80,6 +80,7 @@ class SerialWire:
             return serial.Serial(
                 self._port,
                 self._options.baud_rate,
+                rtscts=self._options.rts_cts,
                 timeout=self._options.timeout_s,
                 write_timeout=self._options.timeout_s,
                 exclusive=True if os.name == "posix" else None,

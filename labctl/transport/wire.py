@@ -16,12 +16,14 @@ class WireOptions:
         baud_rate: bits per second on a serial line; ignored elsewhere.
         write_termination: bytes that end a command.
         read_termination: bytes that end a reply.
+        rts_cts: whether the serial line has hardware flow control.
         timeout_s: how long a reply may take, in wall-clock time.
     """
 
     baud_rate: int = 115_200
     write_termination: bytes = b"\n"
     read_termination: bytes = b"\n"
+    rts_cts: bool = False
     timeout_s: float = 2.0
 
 
