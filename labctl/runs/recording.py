@@ -15,7 +15,7 @@ from labctl.bus import Alarm, Message, ParameterChanged, Subscription
 from labctl.errors import RunFileError
 from labctl.lab import BenchConfig, Lab
 from labctl.runs.environment import data_folder_from_environment
-from labctl.runs.plan import Experiment
+from labctl.runs.plan import Experiment, Result
 from labctl.storage import Recorder, RunHeader, TaggerHeader, new_uid, run_path
 
 __all__ = ["default_data_folder", "new_recording", "plain", "record_events", "record_figure"]
@@ -130,14 +130,14 @@ def record_events(recorder: Recorder, events: Subscription) -> None:
 
 
 def record_figure(
-    recorder: Recorder, experiment: Experiment[Any], result: Mapping[str, Any], *, simulated: bool
+    recorder: Recorder, experiment: Experiment[Any], result: Result, *, simulated: bool
 ) -> None:
     """Draw a result into the run file, where the experiment has a figure."""
     if experiment.figure is None:
         return
     title = recorder.path.stem
     try:
-        recorder.figure("result", experiment.figure(result, title, simulated))
+        recorder.figure("result", experiment.figure(result.to_dict(), title, simulated))
     except Exception as error:  # noqa: BLE001  a picture must not cost a run its result
         recorder.event("warning", "run", f"the figure could not be drawn: {error!r}")
 

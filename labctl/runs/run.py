@@ -264,10 +264,10 @@ class Run:
         recorder.snapshot("end", snapshot)
         if result is not None:
             simulated = any(self._lab.is_device_simulated(name) for name in self._lab.devices)
-            record_figure(recorder, self._experiment, result.to_dict(), simulated=simulated)
+            record_figure(recorder, self._experiment, result, simulated=simulated)
         taken = {"planned": self._total, "taken": len(self._points), "repeated": self._repeated}
         try:
-            stored = None if result is None else result.to_dict()
+            stored = None if result is None else {**result.to_dict(), "table": result.rows()}
             recorder.end(status.value, reason, stored, **taken)  # type: ignore[arg-type]  # same words
         except Exception as error:
             # A result that JSON cannot carry must not keep the end out of the file.
