@@ -22,6 +22,7 @@ __all__ = ["BlockConsumer", "Dwell", "dwell", "settle"]
 
 #: Longest time between two yields.
 _PIECE_S = 0.05
+_PICOSECOND_S = 1e-12
 #: A tagger that delivers nothing for so long is not streaming.
 _SILENCE_S = 5.0
 _END_OF_TIME_PS = 1 << 62
@@ -47,7 +48,8 @@ class Dwell:
 def settle(bench: Bench, duration_s: float) -> Plan[None]:
     """Wait `duration_s` of bench time."""
     end_s = bench.clock.now_s() + duration_s
-    while (remaining_s := end_s - bench.clock.now_s()) > 0:
+    # Less than a picosecond is a rounding error, which a stepped clock would never wait for.
+    while (remaining_s := end_s - bench.clock.now_s()) > _PICOSECOND_S:
         bench.clock.wait(min(remaining_s, _PIECE_S))
         yield Progress(0.0)
 
