@@ -177,9 +177,10 @@ def _hand_over(
     """Give the waiting blocks to the consumers and return the tags the instrument lost."""
     lost = 0
     for block in feed.until(stop_ps):
-        part = block.between(start_ps, stop_ps)
-        if part.stop_ps <= part.start_ps:
+        if block.stop_ps <= start_ps or block.start_ps >= stop_ps:
             continue
+        # The part may be empty and still tell of a loss.
+        part = block.between(start_ps, stop_ps)
         if not part.is_lossless and bench.config.data.on_tag_loss == "abort":
             raise TagLossError(
                 f"{part.lost} tags were lost between {part.start_ps} and {part.stop_ps} ps",

@@ -217,12 +217,13 @@ def test_a_laboratory_closes_also_where_its_run_fails_at_the_end(
 ) -> None:
     def clumsy(bench: Bench) -> Plan[None]:
         try:
+            yield Progress(0.5)
             yield from endless(bench)
         finally:
             raise RuntimeError("fell over the cable")
 
     lab.start(experiment(clumsy), {})
-    wait_until(lambda: lab.run_status.uid)
+    wait_until(lambda: lab.run_status.fraction)
 
     with pytest.raises(RunError, match="RuntimeError: fell over the cable"):
         lab.close()

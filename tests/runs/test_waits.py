@@ -157,29 +157,39 @@ def test_a_tagger_that_falls_silent_fails_the_run(
         wait_until(lambda: lab.run_status.fraction)
         tagger.is_streaming = False
 
-    with pytest.raises(RunError, match=r"tagger: run .* failed: tagger has delivered no tags") as e:
+    with pytest.raises(RunError, match=r"failed: tagger has delivered no tags for") as e:
         run.wait(20)
     assert isinstance(e.value.__cause__, ReplyTimeoutError)
 
 
-def inject_a_late_word(lab: LabSession) -> None:
-    """Let the tagger send a click of a millisecond ago, which its decoder must count as lost."""
-    tagger = lab.simulation.instruments["tagger"]
-    step = lab.simulation.world.time_ps // 2000 - 500_000
-    tagger.port.send(((step % (1 << 27)) << 5 | 1).to_bytes(4, "little"))
+def send_clicks(lab: LabSession, *steps_from_now: int) -> None:
+    """Let the tagger send clicks of its first input; its decoder must count late ones as lost."""
+    port = lab.simulation.instruments["tagger"].port
+    with port.guard:
+        now = lab.simulation.world.time_ps // 2000
+        words = [((now + step) % (1 << 27)) << 5 | 1 for step in steps_from_now]
+        port.send(b"".join(word.to_bytes(4, "little") for word in words))
 
 
-def test_lost_tags_cut_the_live_time_and_are_counted(open_bench: Open, wait_until: Wait) -> None:
+MILLISECOND_AGO = -500_000
+
+
+@pytest.mark.parametrize(
+    ("steps", "cut_s"), [((MILLISECOND_AGO,), 0.0), ((MILLISECOND_AGO, 0), 1e-9)]
+)
+def test_lost_tags_are_counted_and_their_interval_is_no_live_time(
+    steps: tuple[int, ...], cut_s: float, open_bench: Open, wait_until: Wait
+) -> None:
     lab = open_bench(speed=1)
     run = lab.start("counting", {"dwell_s": 0.6})
     wait_until(lambda: lab.run_status.fraction > 0.1)
 
-    inject_a_late_word(lab)
+    send_clicks(lab, *steps)
     outcome = run.wait(20)
 
     assert outcome is not None
     assert outcome.result.lost == 1
-    assert 0.3 < outcome.result.live_s < 0.6
+    assert 0.5 < outcome.result.live_s <= 0.6 - cut_s
     assert outcome.result.singles_hz["alice_h"].value == pytest.approx(50_000, rel=0.05)
 
 
@@ -188,9 +198,9 @@ def test_lost_tags_fail_the_run_where_the_bench_says_so(open_bench: Open, wait_u
     run = lab.start("counting", {"dwell_s": 5.0})
     wait_until(lambda: lab.run_status.fraction > 0.02)
 
-    inject_a_late_word(lab)
+    send_clicks(lab, MILLISECOND_AGO)
 
-    with pytest.raises(RunError, match="tagger lost 1 tags between") as failed:
+    with pytest.raises(RunError, match="tagger: run .* 1 tags were lost between") as failed:
         run.wait(20)
     assert isinstance(failed.value.__cause__, TagLossError)
     assert not any(lab.emitting().values())
