@@ -11,7 +11,7 @@ import typer
 from labctl.cli.exit_codes import ExitCode, code_of
 from labctl.errors import LabError
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "run_command"]
 
 #: The base of everything that is wrong with a command line. Releases of typer differ in whose
 #: it is, click's or their own copy's.
@@ -66,10 +66,14 @@ def main() -> None:
     """Run the command line and exit with its code."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     is_debugging = len(arguments) < len(sys.argv) - 1
-    sys.exit(_run(arguments, is_debugging=is_debugging))
+    sys.exit(run_command(arguments, is_debugging=is_debugging))
 
 
-def _run(arguments: list[str], *, is_debugging: bool) -> int:
+def run_command(arguments: list[str], *, is_debugging: bool = False) -> int:
+    """Run one command line in this process and return its exit code.
+
+    Errors are printed as one message; with `is_debugging` they are raised.
+    """
     try:
         code = app(arguments, standalone_mode=False)
     except _UsageError as error:

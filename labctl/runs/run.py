@@ -163,20 +163,19 @@ class Run:
             on_ack=self._acknowledged,
         )
         stack.callback(recorder.close)
+        self._events = stack.enter_context(self._lab.bus.subscribe())
         self._total = planned
         self._teller.tell(uid=uid, path=recorder.path, points_total=planned)
         return recorder, uid
 
     def _work(self, recorder: Recorder) -> Any:
-        with self._lab.bus.subscribe() as events:
-            self._events = events
-            recorder.snapshot("start", plain(self._lab.bench.snapshot()))
-            if self._arm and self._experiment.needs_light:
-                lights = lights_of(self._lab.bench)
-                lighting = light_up(self._lab.bench, lights, lambda: self._abort_reason is None)
-                self._lit = self._drive(lighting, recorder)
-            self._start_streams(recorder)
-            return self._drive(self._experiment.plan(self._lab.bench, self._parameters), recorder)
+        recorder.snapshot("start", plain(self._lab.bench.snapshot()))
+        if self._arm and self._experiment.needs_light:
+            lights = lights_of(self._lab.bench)
+            lighting = light_up(self._lab.bench, lights, lambda: self._abort_reason is None)
+            self._lit = self._drive(lighting, recorder)
+        self._start_streams(recorder)
+        return self._drive(self._experiment.plan(self._lab.bench, self._parameters), recorder)
 
     def _start_streams(self, recorder: Recorder) -> None:
         for name, pump in self._lab.bench.pumps.items():
@@ -261,6 +260,7 @@ class Run:
         except LabError as error:
             # A dead instrument must not keep the rest of the end out of the file.
             snapshot = {"error": str(error)}
+        record_events(recorder, self._events)
         recorder.snapshot("end", snapshot)
         if result is not None:
             simulated = any(self._lab.is_device_simulated(name) for name in self._lab.devices)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,10 +87,7 @@ def test_light_that_was_on_before_an_aborted_run_is_off_after_it(
 
 @pytest.mark.parametrize(("needs_light", "arm"), [(True, False), (False, True), (False, None)])
 def test_a_run_that_is_not_armed_or_needs_no_light_stays_dark(
-    needs_light: bool,
-    arm: bool | None,
-    lab: LabSession,
-    experiment: Make,  # noqa: FBT001
+    needs_light: object, arm: Any, lab: LabSession, experiment: Make
 ) -> None:
     outcome = lab.run(experiment(seen, needs_light=needs_light), arm=arm)
 
@@ -136,7 +134,7 @@ def test_a_plan_that_fails_is_an_error_and_leaves_the_file_failed_and_the_light_
 def test_the_error_of_an_instrument_keeps_its_name_and_advice(
     lab: LabSession, experiment: Make
 ) -> None:
-    def unplugged(bench: Bench) -> Plan[None]:
+    def unplugged(_: Bench) -> Plan[None]:
         yield Progress(0.0)
         raise LinkError("lost", device="pump", address="somewhere", hint="Look at the cable.")
 

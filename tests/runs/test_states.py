@@ -39,15 +39,13 @@ def three_points(bench: Bench) -> Plan[None]:
 
 
 def test_a_laboratory_is_idle_then_running_then_finished(lab: LabSession, experiment: Make) -> None:
-    assert lab.run_status.state is RunState.IDLE
-
-    run = lab.start(experiment(three_points, points=3), {})
-    outcome = run.wait()
+    idle = lab.run_status
+    outcome = lab.start(experiment(three_points, points=3), {}).wait()
 
     assert outcome is not None
     assert outcome.status == "finished"
     assert [point["x"] for point in outcome.points] == [10, 20, 30]
-    assert lab.run_status.state is RunState.FINISHED
+    assert (idle.state, lab.run_status.state) == (RunState.IDLE, RunState.FINISHED)
     assert (lab.run_status.points_done, lab.run_status.points_total) == (3, 3)
     assert lab.run_status.path == outcome.path
 
@@ -194,10 +192,7 @@ def test_pausing_a_run_that_has_ended_changes_nothing(lab: LabSession, experimen
 
 @pytest.mark.parametrize("is_paused", [False, True], ids=["running", "paused"])
 def test_closing_the_laboratory_ends_its_run(
-    is_paused: bool,
-    lab: LabSession,
-    experiment: Make,
-    wait_until: Wait,  # noqa: FBT001
+    is_paused: object, lab: LabSession, experiment: Make, wait_until: Wait
 ) -> None:
     run = lab.start(experiment(endless), {})
     wait_until(lambda: lab.run_status.uid)
@@ -233,7 +228,7 @@ def test_a_laboratory_closes_also_where_its_run_fails_at_the_end(
 
 
 def test_an_interrupt_aborts_the_run_and_goes_on_to_the_caller(
-    lab: LabSession, experiment: Make, monkeypatch: pytest.MonkeyPatch, wait_until: Wait
+    lab: LabSession, experiment: Make, wait_until: Wait
 ) -> None:
     def interrupt() -> None:
         try:

@@ -48,8 +48,7 @@ def test_a_settle_on_a_stepped_clock_ends_whenever_it_begins(lab: LabSession) ->
 
 def test_a_long_settle_yields_at_least_every_hundred_milliseconds(lab: LabSession) -> None:
     times_s = [lab.clock.now_s()]
-    for _ in settle(lab.bench, 1.0):
-        times_s.append(lab.clock.now_s())
+    times_s += [lab.clock.now_s() for _ in settle(lab.bench, 1.0)]
 
     assert times_s[-1] - times_s[0] == pytest.approx(1.0)
     assert max(np.diff(times_s)) <= 0.1
@@ -86,9 +85,7 @@ def test_the_recorded_tags_of_the_dwell_give_the_counts_of_the_result(
     assert rates.result().counts[1:5].min() > 10_000
 
 
-def test_a_dwell_that_was_paused_is_taken_again(
-    open_bench: Open, experiment: Make, wait_until: Wait
-) -> None:
+def test_a_dwell_that_was_paused_is_taken_again(open_bench: Open, wait_until: Wait) -> None:
     lab = open_bench(speed=2)
     run = lab.start("counting", {"dwell_s": 0.5, "points": 2})
     wait_until(lambda: lab.run_status.fraction > 0.1)
@@ -200,7 +197,7 @@ def test_lost_tags_fail_the_run_where_the_bench_says_so(open_bench: Open, wait_u
 
     send_clicks(lab, MILLISECOND_AGO)
 
-    with pytest.raises(RunError, match="tagger: run .* 1 tags were lost between") as failed:
+    with pytest.raises(RunError, match=r"tagger: run .* 1 tags were lost between") as failed:
         run.wait(20)
     assert isinstance(failed.value.__cause__, TagLossError)
     assert not any(lab.emitting().values())
