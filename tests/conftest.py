@@ -33,28 +33,35 @@ TAGGER = "serial:///dev/ttyACM0"
 INPUTS = {"alice_h": 1, "alice_v": 2, "bob_h": 3, "bob_v": 4}
 
 
-@pytest.fixture(autouse=True)
-def _only_simulated_instruments(monkeypatch: pytest.MonkeyPatch) -> None:
+def shut_off(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """Keep real instruments, and the user's claims, settings, logs and data out of reach."""
     monkeypatch.setenv(SIMULATED_ONLY, "1")
+    # platformdirs reads these.
+    for kind in ("STATE_HOME", "CONFIG_HOME", "DATA_HOME", "RUNTIME_DIR", "DOCUMENTS_DIR"):
+        monkeypatch.setenv(f"XDG_{kind}", str(home / kind.lower()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shut_off_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For what modules and the session set up."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        shut_off(monkeypatch, tmp_path_factory.mktemp("home"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _shut_off(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each test finds no laboratory open but its own."""
+    shut_off(monkeypatch, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture
 def real_wires_allowed(
     monkeypatch: pytest.MonkeyPatch,
-    _only_simulated_instruments: None,  # lifted only after it was set
+    _shut_off: None,  # lifted only after it was set
 ) -> None:
     """Let the test open sockets and ptys of its own through `open_wire`."""
     monkeypatch.delenv(SIMULATED_ONLY)
-
-
-@pytest.fixture(autouse=True)
-def _folders_of_a_stranger(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Keep the user's claims, settings, logs and data out of reach (platformdirs reads these)."""
-    home = tmp_path_factory.mktemp("home")
-    for kind in ("STATE_HOME", "CONFIG_HOME", "DATA_HOME", "RUNTIME_DIR", "DOCUMENTS_DIR"):
-        monkeypatch.setenv(f"XDG_{kind}", str(home / kind.lower()))
 
 
 @pytest.fixture(autouse=True)

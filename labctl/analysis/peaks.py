@@ -101,12 +101,7 @@ def find_peak(
     index, boxcar = _best_place(seen, widths)
     reach = 2 * boxcar if half_width_ps is None else max(1, round(half_width_ps / bin_ps))
     beside = np.abs(np.arange(seen.size) - index) > max(2 * reach, boxcar // 2)
-    bins_beside = int(np.count_nonzero(beside))
-    if bins_beside < 2:  # noqa: PLR2004 - their scatter is needed
-        raise ValueError(
-            f"{seen.size} bins of {bin_ps} ps leave no background beside a peak window of "
-            f"±{reach * bin_ps} ps; take a wider range or smaller bins"
-        )
+    bins_beside = _enough_beside(beside, bin_ps, reach)
     places = seen.size * len(widths)
     significance = _significance(seen, beside, index, boxcar, places)
     off = float(seen[beside].sum())
@@ -124,6 +119,17 @@ def find_peak(
     return Peak(
         found, position, fwhm, Estimate(signal, spread), level, significance, places, at_edge
     )
+
+
+def _enough_beside(beside: NDArray[np.bool_], bin_ps: int, reach: int) -> int:
+    """Return how many bins lie beside the peak; their scatter is needed, so two at least."""
+    bins = int(np.count_nonzero(beside))
+    if bins < 2:  # noqa: PLR2004
+        raise ValueError(
+            f"{beside.size} bins of {bin_ps} ps leave no background beside a peak window of "
+            f"±{reach * bin_ps} ps; take a wider range or smaller bins"
+        )
+    return bins
 
 
 def _columns(counts: ArrayLike, lags_ps: ArrayLike, bin_ps: int) -> tuple[Values, Values]:

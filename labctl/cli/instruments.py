@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +18,9 @@ from labctl.cli.options import (
     SimulatedOption,
     chosen_config,
 )
+
+if TYPE_CHECKING:
+    from labctl.lab import Lab
 
 __all__ = ["add_to"]
 
@@ -68,12 +73,7 @@ def get(
     file = chosen_config(config, bench)
     reply = _ask_open_lab(file, "get", simulated=simulated, path=path)
     if reply is None:
-        from labctl.lab import Lab  # noqa: PLC0415  --help must stay fast
-
-        # A real instrument is read as it is; a simulated one was made a moment ago and gets
-        # what the configuration says.
-        only = [path.partition(".")[0]]
-        with Lab(file, simulated=simulated, only=only, configure=simulated) as lab:
+        with _opened(file, path, simulated=simulated) as lab:
             value = lab.get(path)
             reply = {"value": getattr(value, "value", value), "unit": lab.parameter(path).unit}
         _say_own_world(simulated=simulated)
@@ -104,18 +104,33 @@ def set_(
 
 def _set_here(file: Path, path: str, value: str, *, simulated: bool, arm: bool) -> dict[str, Any]:
     from labctl.cli.output import note  # noqa: PLC0415  --help must stay fast
-    from labctl.lab import Lab  # noqa: PLC0415
 
-    only = [path.partition(".")[0]]
-    with Lab(file, simulated=simulated, only=only, configure=simulated) as lab:
+    with _opened(file, path, simulated=simulated) as lab:
         now = lab.set(path, value, arm=arm)
         reply = {"value": getattr(now, "value", now), "unit": lab.parameter(path).unit}
         left_on = [name for name, is_on in lab.emitting().items() if is_on]
-        lab.close(leave_emission=True)
     _say_own_world(simulated=simulated)
     if left_on and not simulated:
         note(f"left on: emission of {', '.join(left_on)}; `labctl safe` switches it off")
     return reply
+
+
+@contextmanager
+def _opened(file: Path, path: str, *, simulated: bool) -> Iterator[Lab]:
+    """Open the instrument that `path` names, and leave its emission as it is.
+
+    A slip of the keyboard must not switch off the light that somebody works with.
+    """
+    from labctl.lab import Lab  # noqa: PLC0415  --help must stay fast
+
+    # A real instrument is taken as it is; a simulated one was made a moment ago and gets
+    # what the configuration says.
+    only = [path.partition(".")[0]]
+    lab = Lab(file, simulated=simulated, only=only, configure=simulated)
+    try:
+        yield lab
+    finally:
+        lab.close(leave_emission=True)
 
 
 def _ask_open_lab(

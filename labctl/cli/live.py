@@ -54,11 +54,13 @@ def watch(
     Nothing is recorded and no light is switched on. Where another process holds the
     laboratory open, its run's live values are shown.
     """
-    from labctl.cli.output import note  # noqa: PLC0415  --help must stay fast
+    from labctl.cli.output import note, simulated_badge  # noqa: PLC0415  --help must stay fast
     from labctl.lab import find_open_labs  # noqa: PLC0415
     from labctl.runs import open_lab  # noqa: PLC0415
 
     file = chosen_config(config, bench)
+    if simulated:
+        simulated_badge()
     for client in find_open_labs(file, simulated=simulated):
         note(f"watching the laboratory held open by {client.owner}; Ctrl-C ends the watch only")
         _show(_polled(client, interval_s), duration_s, json=json)

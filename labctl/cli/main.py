@@ -75,7 +75,7 @@ def run_command(arguments: list[str], *, is_debugging: bool = False) -> int:
     Errors are printed as one message; with `is_debugging` they are raised.
     """
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, prog_name="labctl", standalone_mode=False)
     except _UsageError as error:
         error.show()
         return ExitCode.USAGE

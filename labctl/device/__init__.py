@@ -6,13 +6,14 @@ kinds, never on a driver.
 """
 
 from labctl.device.device import Companion, Device, Identity
-from labctl.device.kinds import KINDS, Detector, Laser, PowerMeter, Rotator
+from labctl.device.kinds import KINDS, Attenuator, Detector, Laser, PowerMeter, Rotator
 from labctl.device.parameter import Guard, Limits, Reading, Setting, parse_text
 from labctl.device.registry import load_driver, load_plugin, plugins
 from labctl.device.request import Request
 
 __all__ = [
     "KINDS",
+    "Attenuator",
     "Companion",
     "Detector",
     "Device",

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["KINDS", "Detector", "Laser", "PowerMeter", "Rotator"]
+__all__ = ["KINDS", "Attenuator", "Detector", "Laser", "PowerMeter", "Rotator"]
+
+
+class Attenuator(Protocol):
+    """A variable optical attenuator in the way of the light."""
+
+    @property
+    def name(self) -> str:
+        """Name on the bench."""
+        ...
+
+    attenuation_db: float
+    """Loss on top of the instrument's own, which stays at 0; it is there once this returns."""
 
 
 class Detector(Protocol):
@@ -131,6 +143,7 @@ class Rotator(Protocol):
 #: Name of a kind, as drivers and `labctl list` write it -> what it is. The protocol of
 #: `time_tagger` is labctl.tags.TimeTagger, because it speaks of decoders.
 KINDS: dict[str, str] = {
+    "attenuator": "variable optical attenuator",
     "detector": "single-photon detectors with their bias",
     "laser": "light source with a power set-point and an emission switch",
     "power_meter": "measures the power of light",

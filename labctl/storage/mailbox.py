@@ -42,6 +42,9 @@ class Mailbox(Generic[T]):
         `deadline` is on time.monotonic(); `reserve_bytes` widens the limit for this item.
         """
         with self._changed:
+            # The usual case first: a scan puts many small items, and there is room.
+            if self._is_closed or self._has_room(size_bytes, reserve_bytes):
+                return self._append(item, size_bytes)
             has_room = self._changed.wait_for(
                 lambda: self._is_closed or self._has_room(size_bytes, reserve_bytes),
                 max(0.0, deadline - time.monotonic()),
@@ -83,5 +86,7 @@ class Mailbox(Generic[T]):
             return False
         self._items.append((item, size_bytes))
         self._size_bytes += size_bytes
-        self._changed.notify_all()
+        if len(self._items) == 1:
+            # Who takes waits for the first item only.
+            self._changed.notify_all()
         return True

@@ -25,7 +25,7 @@ def to_json_text(value: Any) -> str:
     Raises:
         TypeError: the value holds something that has no plain form.
     """
-    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def to_json(value: Any) -> bytes:
@@ -68,3 +68,7 @@ def from_json_object(text: str | bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"a JSON object is expected, not {type(value).__name__}")  # noqa: TRY004
     return value
+
+
+#: Made once: json.dumps makes an encoder per call when it is given options.
+_ENCODER = json.JSONEncoder(default=_plain, ensure_ascii=False, separators=(",", ":"))

@@ -14,7 +14,7 @@ TRIALS = 4000
 
 
 def test_accidentals_are_the_product_of_singles_and_window() -> None:
-    # CW entangled source (Neumann et al., PRA 104 022406): S = 100100 per second, t = 100 ps -> 1.002001.
+    # CW source (Neumann et al., PRA 104 022406): S = 100100 per second, t = 100 ps -> 1.002001.
     estimate = accidentals(100_100, 100_100, 1.0, 100)
     assert estimate.value == pytest.approx(1.002001, rel=1e-12)
     assert accidentals(1e5, 2e5, 2.0, 1000).value == pytest.approx(10)

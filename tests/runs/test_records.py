@@ -59,6 +59,7 @@ def test_changes_of_settings_during_a_run_are_recorded(lab: LabSession, experime
         ("pump", "emission", True, ""),
         ("pump", "power_mw", 1.5, "mW"),
         ("pump", "power_mw", 2.5, "mW"),
+        ("pump", "emission", False, ""),
     ]
     assert points == [(1, 2, 1.5), (2, 2, 2.5)]
 

@@ -7,7 +7,7 @@ import pytest
 
 from simulated_devices.world.capture import CoarseWindow
 
-# Closed form erf(sqrt(ln 2)·t/FWHM): window over FWHM of the difference, and the part of the pairs inside.
+# Closed form erf(sqrt(ln 2)·t/FWHM): window over FWHM of the difference, part of the pairs inside.
 CAPTURE_TABLE = [(0.25, 0.2315), (0.5, 0.4439), (1, 0.7610), (1.5, 0.9226), (2, 0.9815)]
 
 

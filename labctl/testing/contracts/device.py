@@ -207,8 +207,8 @@ def _stranger(reply: bytes, wire: WireOptions) -> Link:
 
 def _has_declared_type(parameter: Setting[Any] | Reading[Any], value: object) -> bool:
     """Return whether a unit or limits made a number (or one a channel), choices one of them."""
-    if getattr(parameter, "choices", None):
-        return value in parameter.choices  # type: ignore[union-attr]  # a setting's
+    if choices := getattr(parameter, "choices", None):
+        return value in choices
     if isinstance(value, tuple):
         return all(isinstance(item, (int, float)) for item in value)
     if parameter.unit or getattr(parameter, "limits", None):

@@ -33,9 +33,11 @@ class LaserContract(DeviceContract):
 
     @pytest.fixture
     def laser(self, device: Device) -> Laser:
+        """Return the instrument as a laser."""
         return cast("Laser", device)
 
     def forbidding_states(self, instrument: Any) -> list[tuple[str, Any, Any]]:
+        """Return those of `forbidding` that the simulated instrument has."""
         states = [state for state in self.forbidding if hasattr(instrument, state[0])]
         assert states, "the simulator offers nothing that forbids light; name it in `forbidding`"
         return states
@@ -107,7 +109,7 @@ class LaserContract(DeviceContract):
         self, lab: Lab, laser: Laser, instrument: Any
     ) -> None:
         laser.emission = True
-        with unplugged(instrument):
+        with _unplugged(instrument):
             report = lab.make_safe()
             assert not report.is_safe
             assert list(report.failures) == [NAME]
@@ -117,7 +119,7 @@ class LaserContract(DeviceContract):
     def test_a_reconnect_does_not_switch_it_on(
         self, lab: Lab, laser: Laser, instrument: Any
     ) -> None:
-        with unplugged(instrument), pytest.raises(LabError):
+        with _unplugged(instrument), pytest.raises(LabError):
             laser.emission = True
         lab.devices[NAME].link.reconnect()
         lab.clock.wait(0.2)
@@ -137,7 +139,8 @@ class LaserContract(DeviceContract):
 
 
 @contextmanager
-def unplugged(instrument: Any) -> Iterator[None]:
+def _unplugged(instrument: Any) -> Iterator[None]:
+    """Pull the cable for a while."""
     instrument.port.unplug()
     yield
     instrument.port.plug()

@@ -246,7 +246,9 @@ def test_the_limit_is_checked_before_and_the_laser_heads_own_by_the_laser(pump: 
 
 def test_another_instrument_on_the_wire_is_not_taken_for_the_laser(scripted: Scripted) -> None:
     link, _ = scripted(
-        {b"l?\r\n": b"0\r\n", b"gsn?\r\n": b"\xff\x00\r\n"}, write_termination=b"\r\n", read_termination=b"\r\n"
+        {b"l?\r\n": b"0\r\n", b"gsn?\r\n": b"\xff\x00\r\n"},
+        write_termination=b"\r\n",
+        read_termination=b"\r\n",
     )
     with pytest.raises(ProtocolError, match=r"gsn\?"):
         Cobolt06(link, name="pump").identify()

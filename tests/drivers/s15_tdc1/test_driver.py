@@ -44,7 +44,7 @@ def light_up(lab: SimulatedLab, power_mw: float = 5.0) -> None:
 
 def read_all(tagger: Tdc1, decoder: TagDecoder) -> list[TagBlock]:
     """Read until nothing more waits; time stands still meanwhile."""
-    blocks = []
+    blocks: list[TagBlock] = []
     while True:
         try:
             data = tagger.read_stream(0.02)
