@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from labctl.errors import LinkError, ReplyTimeoutError
-from labctl.transport import StreamBuffer
+from labctl.transport import BufferedReads, StreamBuffer
 
 __all__ = ["Port", "PortWire"]
 
@@ -131,7 +131,7 @@ class Port:
             raise LinkError("the simulated cable is unplugged")
 
 
-class PortWire:
+class PortWire(BufferedReads):
     """The host's end of a port, in process: what a serial port or a socket is elsewhere."""
 
     def __init__(self, port: Port, address: str) -> None:
@@ -147,14 +147,6 @@ class PortWire:
     def write(self, data: bytes) -> None:
         """Send all of `data`."""
         self._port.host_write(data)
-
-    def read(self, max_bytes: int, timeout_s: float) -> bytes:
-        """Return 1 to `max_bytes` bytes as soon as any are there."""
-        return self._buffer.read(max_bytes, timeout_s)
-
-    def read_until(self, terminator: bytes, timeout_s: float) -> bytes:
-        """Return the bytes up to and including `terminator`."""
-        return self._buffer.read_until(terminator, timeout_s)
 
     def discard_input(self) -> None:
         """Forget what has arrived and was not read."""

@@ -26,7 +26,7 @@ from labctl.analysis import (
 from labctl.errors import ConfigError
 from labctl.experiments.chsh_result import ChshResult, SettingCount, evaluate
 from labctl.experiments.delays import measure_delays
-from labctl.experiments.pairs import PairSetup, split_words
+from labctl.experiments.pairs import PairSetup, split_words, stations_with_plates
 from labctl.figures import chsh_figure, render
 from labctl.lab import Bench, Station
 from labctl.runs import (
@@ -123,16 +123,7 @@ def plan(bench: Bench, parameters: ChshParameters) -> Plan[ChshResult]:
 
 
 def _stations(bench: Bench, parameters: ChshParameters) -> tuple[Station, Station]:
-    names = parameters.stations or tuple(
-        station.name for station in bench.stations.values() if station.rotator is not None
-    )
-    if len(names) < _TWO:
-        raise ConfigError(
-            "chsh needs two stations with a half-wave plate; the bench has "
-            f"{', '.join(names) or 'none'}",
-            hint="Write rotator = ... in two [stations.NAME] tables.",
-        )
-    alice, bob = bench.station(names[0]), bench.station(names[1])
+    alice, bob = stations_with_plates(bench, parameters.stations, "chsh")
     for station in (alice, bob):
         if len(station.detectors) < _TWO and parameters.settings == 4:  # noqa: PLR2004
             raise ConfigError(

@@ -10,10 +10,17 @@ from numpy.typing import NDArray
 
 from labctl.analysis import CorrelationAnalyzer, Estimate, effective_window_ps
 from labctl.errors import ConfigError
-from labctl.lab import Bench, Detector
+from labctl.lab import Bench, Detector, Station
 from labctl.tags import TagPump
 
-__all__ = ["PairSetup", "estimate_dict", "named_pairs", "pairs_between", "split_words"]
+__all__ = [
+    "PairSetup",
+    "estimate_dict",
+    "named_pairs",
+    "pairs_between",
+    "split_words",
+    "stations_with_plates",
+]
 
 
 class PairSetup:
@@ -71,6 +78,24 @@ def pairs_between(bench: Bench) -> list[tuple[Detector, Detector]]:
     stations = [station.detectors for station in bench.stations.values()]
     between = [(a, b) for one, other in combinations(stations, 2) for a in one for b in other]
     return between or list(combinations(bench.detectors.values(), 2))
+
+
+def stations_with_plates(
+    bench: Bench, names: tuple[str, ...], experiment: str
+) -> tuple[Station, Station]:
+    """Return the two stations that are named, by default the first two with a half-wave plate.
+
+    Raises:
+        ConfigError: unknown names, or fewer than two stations with a plate.
+    """
+    chosen = names or tuple(s.name for s in bench.stations.values() if s.rotator is not None)
+    if len(chosen) < 2:  # noqa: PLR2004  Alice and Bob
+        raise ConfigError(
+            f"{experiment} needs two stations with a half-wave plate; the bench has "
+            f"{', '.join(chosen) or 'none'}",
+            hint="Write rotator = ... in two [stations.NAME] tables.",
+        )
+    return bench.station(chosen[0]), bench.station(chosen[1])
 
 
 def named_pairs(bench: Bench, names: tuple[str, ...]) -> list[tuple[Detector, Detector]]:

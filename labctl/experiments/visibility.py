@@ -22,17 +22,15 @@ from labctl.analysis import (
     accidentals,
     fit_fringe,
 )
-from labctl.errors import ConfigError
-from labctl.experiments.pairs import PairSetup, estimate_dict, split_words
+from labctl.experiments.pairs import PairSetup, estimate_dict, split_words, stations_with_plates
 from labctl.figures import render, visibility_figure
-from labctl.lab import Bench, Station
+from labctl.lab import Bench
 from labctl.runs import Experiment, Parameters, Plan, Point, Progress, dwell, set_analyzers
 
 __all__ = ["EXPERIMENT", "BasisFringes", "VisibilityParameters", "VisibilityResult"]
 
 #: Angle of the analyzer that stays, by basis.
 _BASES = {"HV": 0.0, "DA": 45.0}
-_TWO = 2
 
 
 class VisibilityParameters(Parameters):
@@ -141,7 +139,7 @@ class VisibilityResult:
 
 def plan(bench: Bench, parameters: VisibilityParameters) -> Plan[VisibilityResult]:
     """Turn one analyzer through half a turn for each basis of the other."""
-    staying, turning = _stations(bench, parameters)
+    staying, turning = stations_with_plates(bench, parameters.stations, "visibility")
     pairs = [(a, b) for a in staying.detectors for b in turning.detectors]
     setup = PairSetup(bench, pairs, parameters.window_full_ps)
     angles = [180.0 * n / parameters.angles for n in range(parameters.angles)]
@@ -160,19 +158,6 @@ def plan(bench: Bench, parameters: VisibilityParameters) -> Plan[VisibilityResul
             yield Point(number, total, _values(setup, basis, angle_deg, point))
         bases.append(_fit(basis, angles, setup, points))
     return VisibilityResult(tuple(bases), setup.window_full_ps)
-
-
-def _stations(bench: Bench, parameters: VisibilityParameters) -> tuple[Station, Station]:
-    names = parameters.stations or tuple(
-        station.name for station in bench.stations.values() if station.rotator is not None
-    )
-    if len(names) < _TWO:
-        raise ConfigError(
-            "visibility needs two stations with a half-wave plate; the bench has "
-            f"{', '.join(names) or 'none'}",
-            hint="Write rotator = ... in two [stations.NAME] tables.",
-        )
-    return bench.station(names[0]), bench.station(names[1])
 
 
 @dataclass(frozen=True, slots=True)

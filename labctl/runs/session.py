@@ -220,17 +220,21 @@ def open_lab(
         seed: of the simulated world; equal seeds and equal calls give equal tags. By default
             LABCTL_SEED, else 0.
         speed: of the simulated world's time: 1 as the wall, N faster, 0 stepped by waiting.
-            By default LABCTL_SPEED, else 1.
+            By default LABCTL_SPEED where everything is simulated, else 1.
         truth_file: list of every simulated tag, written before it is sent.
 
     Raises:
         ConfigError: every mistake in the configuration, or a variable that makes no sense.
         LinkError: an instrument cannot be reached; nothing stays open.
     """
+    if simulated is None:
+        simulated = simulated_from_environment()
+    if speed is None:
+        speed = speed_from_environment() if simulated else 1.0
     return LabSession(
         config if config is not None else config_from_environment(),
-        simulated=simulated_from_environment() if simulated is None else simulated,
+        simulated=simulated,
         seed=seed_from_environment() if seed is None else seed,
-        speed=speed_from_environment() if speed is None else speed,
+        speed=speed,
         truth_file=truth_file,
     )

@@ -22,6 +22,7 @@ __all__ = [
     "KINDS",
     "Leak",
     "ProcessWatch",
+    "allowed_leaks",
     "emission_left_on",
     "errors_left_unread",
     "files_left_outside",
@@ -50,12 +51,8 @@ class Leak:
 
 
 def report(item: pytest.Item, leaks: Iterable[Leak]) -> None:
-    """Fail the test with every leak that its markers do not allow.
-
-    Raises:
-        pytest.UsageError: a marker names a kind that does not exist.
-    """
-    allowed = _allowed(item)
+    """Fail the test with every leak that its markers do not allow."""
+    allowed = allowed_leaks(item)
     found = [leak for leak in leaks if leak.kind not in allowed]
     if not found:
         return
@@ -69,7 +66,12 @@ def report(item: pytest.Item, leaks: Iterable[Leak]) -> None:
     )
 
 
-def _allowed(item: pytest.Item) -> set[str]:
+def allowed_leaks(item: pytest.Item) -> set[str]:
+    """Return the kinds of leaks that the markers of a test allow.
+
+    Raises:
+        pytest.UsageError: a marker names a kind that does not exist, or none.
+    """
     allowed: set[str] = set()
     for marker in item.iter_markers(_MARKER):
         unknown = [str(kind) for kind in marker.args if kind not in KINDS]

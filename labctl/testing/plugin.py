@@ -98,8 +98,9 @@ def simulated_environment(
     """
     from labctl.testing.benches import Choice  # noqa: PLC0415  only where it is used
     from labctl.testing.environment import simulated_variables  # noqa: PLC0415
-    from labctl.testing.leaks import ProcessWatch, report  # noqa: PLC0415
+    from labctl.testing.leaks import ProcessWatch, allowed_leaks, report  # noqa: PLC0415
 
+    allowed_leaks(request.node)
     variables = simulated_variables(
         Choice.of(request.node), simulated_bench, run_folder, tmp_path_factory.mktemp("labctl")
     )

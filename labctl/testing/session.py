@@ -44,9 +44,10 @@ class WatchedSession(LabSession):
         """Return what was left behind, while it is still open; files belong in `temporary`."""
         paths = [run.status.path for run in self._runs]
         return [
-            *leaks.emission_left_on(self, self._emitted_at_first),
             *leaks.streams_left_running(self),
             *leaks.errors_left_unread(self),
+            # Before anything is asked: the answer would be the reply that was left.
             *leaks.replies_left_unread(self),
+            *leaks.emission_left_on(self, self._emitted_at_first),
             *leaks.files_left_outside([path for path in paths if path], temporary),
         ]

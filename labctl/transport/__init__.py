@@ -8,13 +8,14 @@ ReplyTimeoutError or ProtocolError.
 from labctl.transport.address import FORMS, Address, parse_address
 from labctl.transport.link import Link
 from labctl.transport.opening import SIMULATED_ONLY, open_wire
-from labctl.transport.stream_buffer import StreamBuffer
+from labctl.transport.stream_buffer import BufferedReads, StreamBuffer
 from labctl.transport.wire import Wire, WireOptions
 
 __all__ = [
     "FORMS",
     "SIMULATED_ONLY",
     "Address",
+    "BufferedReads",
     "Link",
     "StreamBuffer",
     "Wire",

@@ -9,7 +9,7 @@ from pathlib import Path
 import serial
 
 from labctl.errors import LinkError, ReplyTimeoutError
-from labctl.transport.stream_buffer import StreamBuffer
+from labctl.transport.stream_buffer import BufferedReads, StreamBuffer
 from labctl.transport.wire import WireOptions
 
 __all__ = ["SerialWire"]
@@ -24,7 +24,7 @@ if os.name == "posix":
 _OPEN_FAILURES: tuple[type[Exception], ...] = (*_FAILURES, ValueError)
 
 
-class SerialWire:
+class SerialWire(BufferedReads):
     """A serial port, opened for this process alone (8 data bits, no parity, 1 stop bit)."""
 
     def __init__(self, port: str, options: WireOptions) -> None:
@@ -48,14 +48,6 @@ class SerialWire:
             ) from error
         except _FAILURES as error:
             raise self._lost(error) from error
-
-    def read(self, max_bytes: int, timeout_s: float) -> bytes:
-        """Return 1 to `max_bytes` bytes as soon as any are there."""
-        return self._buffer.read(max_bytes, timeout_s)
-
-    def read_until(self, terminator: bytes, timeout_s: float) -> bytes:
-        """Return the bytes up to and including `terminator`."""
-        return self._buffer.read_until(terminator, timeout_s)
 
     def discard_input(self) -> None:
         """Forget what has arrived and was not read."""

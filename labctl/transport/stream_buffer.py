@@ -8,7 +8,7 @@ from collections.abc import Callable
 from labctl.errors import ProtocolError, ReplyTimeoutError
 from labctl.transport.link import MAX_LINE_BYTES
 
-__all__ = ["StreamBuffer"]
+__all__ = ["BufferedReads", "StreamBuffer"]
 
 _CHUNK = 4096
 
@@ -66,3 +66,17 @@ class StreamBuffer:
         return ReplyTimeoutError(
             f"no complete reply within {timeout_s:g} s{got}", address=self._address
         )
+
+
+class BufferedReads:
+    """The reads of a wire that has a `StreamBuffer`."""
+
+    _buffer: StreamBuffer
+
+    def read(self, max_bytes: int, timeout_s: float) -> bytes:
+        """Return 1 to `max_bytes` bytes as soon as any are there."""
+        return self._buffer.read(max_bytes, timeout_s)
+
+    def read_until(self, terminator: bytes, timeout_s: float) -> bytes:
+        """Return the bytes up to and including `terminator`."""
+        return self._buffer.read_until(terminator, timeout_s)

@@ -6,7 +6,7 @@ import select
 import socket
 
 from labctl.errors import LinkError, ReplyTimeoutError
-from labctl.transport.stream_buffer import StreamBuffer
+from labctl.transport.stream_buffer import BufferedReads, StreamBuffer
 from labctl.transport.wire import WireOptions
 
 __all__ = ["TcpWire"]
@@ -14,7 +14,7 @@ __all__ = ["TcpWire"]
 _DISCARD_CHUNK = 65_536
 
 
-class TcpWire:
+class TcpWire(BufferedReads):
     """A TCP connection to an instrument."""
 
     def __init__(self, host: str, port: int, options: WireOptions) -> None:
@@ -40,14 +40,6 @@ class TcpWire:
             ) from error
         except OSError as error:
             raise self._lost(error) from error
-
-    def read(self, max_bytes: int, timeout_s: float) -> bytes:
-        """Return 1 to `max_bytes` bytes as soon as any are there."""
-        return self._buffer.read(max_bytes, timeout_s)
-
-    def read_until(self, terminator: bytes, timeout_s: float) -> bytes:
-        """Return the bytes up to and including `terminator`."""
-        return self._buffer.read_until(terminator, timeout_s)
 
     def discard_input(self) -> None:
         """Forget what has arrived and was not read."""

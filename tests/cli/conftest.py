@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import pytest
 
@@ -206,7 +206,7 @@ class ServedPort:
             threading.Thread(target=target, daemon=True) for target in (self._take, self._give)
         ]
 
-    def __enter__(self) -> ServedPort:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

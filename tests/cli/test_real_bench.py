@@ -102,12 +102,13 @@ def test_a_missing_instrument_ends_with_4_and_its_name(
     assert "Traceback" not in told.err
 
 
-@pytest.mark.filterwarnings("ignore:TCPIP:UserWarning:pyvisa_py")
 @pytest.mark.usefixtures("real_wires_allowed")
-def test_an_unknown_visa_resource_ends_with_4_and_its_name(labctl: Labctl, bench: Path) -> None:
+def test_an_unknown_visa_resource_ends_with_4_and_its_name(
+    spawn: Callable[..., Any], bench: Path
+) -> None:
     bench.write_text(bench.read_text().replace("ASRL/dev/ttyUSB0", "ASRL/dev/ttyABSENT"))
 
-    told = labctl("get", "pump.power_mw", "--config", bench)
+    told = spawn("get", "pump.power_mw", "--config", bench).end()
 
     assert told.code == 4
     assert "pump: VISA cannot open ASRL/dev/ttyABSENT::INSTR" in told.err

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.testing.sessions import Session, tested, write_project
+from tests.testing.sessions import Session, outcome_of, write_project
 
 RunPytest: TypeAlias = Callable[..., Session]
 
@@ -21,6 +21,6 @@ def run_pytest(tmp_path: Path) -> RunPytest:
     """Return a runner of pytest on a project given by its files: name -> text."""
 
     def run(files: Mapping[str, str], *options: str, **variables: str) -> Session:
-        return tested(write_project(tmp_path / "project", files), *options, **variables)
+        return outcome_of(write_project(tmp_path / "project", files), *options, **variables)
 
     return run

@@ -32,7 +32,7 @@ def clean_environment(home: Path, **variables: str) -> dict[str, str]:
     return {**kept, **folders, **variables}
 
 
-def tested(folder: Path, *options: str, **variables: str) -> Session:
+def outcome_of(folder: Path, *options: str, **variables: str) -> Session:
     """Run the tests of a project in a process of its own."""
     report = folder / "report.xml"
     done = subprocess.run(

@@ -86,6 +86,70 @@ def test_a_late_reply_is_never_taken_for_the_next(kind: str, cut: int) -> None:
         assert [link.query(b"second"), link.query(b"third")] == [b"second", b"third"]
 
 
+class Busy:
+    """Answers everything in order, but nothing before the command after `first` has come."""
+
+    def __init__(self, *, gap_s: float = 0.0, drops_first: bool = False) -> None:
+        self._gap_s = gap_s
+        self._drops_first = drops_first
+        self._timers: list[threading.Timer] = []
+        self.port = Port(self._receive)
+
+    def _receive(self, data: bytes) -> None:
+        command = data.strip()
+        if command == b"second" and not self._drops_first:
+            self.port.send(b"first\r\n")
+            self._timers.append(threading.Timer(self._gap_s, self.port.send, (b"second\r\n",)))
+            self._timers[-1].start()
+        elif command and command != b"first":
+            self.port.send(command + b"\r\n")
+
+    def join(self) -> None:
+        for timer in self._timers:
+            timer.join()
+
+
+@pytest.mark.parametrize("kind", ["port", "visa"])
+@pytest.mark.parametrize("gap_s", [0.0, 0.03])
+def test_a_busy_instrument_that_answers_late_and_in_order_does_not_shift_replies(
+    kind: str, gap_s: float
+) -> None:
+    """Else `ilk?` answered to `l?` would confirm a laser dark that is lit."""
+    busy = Busy(gap_s=gap_s)
+    with _open(kind, busy.port, OPTIONS) as link:
+        with pytest.raises(ReplyTimeoutError):
+            link.query(b"first")
+        assert [link.query(b"second"), link.query(b"third")] == [b"second", b"third"]
+    busy.join()
+
+
+@pytest.mark.parametrize("kind", ["port", "visa"])
+def test_a_reply_that_never_comes_costs_none_of_the_next(kind: str) -> None:
+    with _open(kind, Busy(drops_first=True).port, OPTIONS) as link:
+        with pytest.raises(ReplyTimeoutError):
+            link.query(b"first")
+        assert [link.query(b"second"), link.query(b"third")] == [b"second", b"third"]
+
+
+def test_an_instrument_that_talks_unasked_is_told_from_one_that_is_late() -> None:
+    stop = threading.Event()
+
+    def talk() -> None:
+        while not stop.wait(0.002):
+            port.send(b"news\r\n")
+
+    port = Port(lambda _: None)
+    with Link(PortWire(port, "serial://news"), OPTIONS) as link:
+        with pytest.raises(ReplyTimeoutError):
+            link.query(b"first")
+        talker = threading.Thread(target=talk)
+        talker.start()
+        with pytest.raises(ProtocolError, match="unasked"):
+            link.query(b"second")
+        stop.set()
+        talker.join()
+
+
 @pytest.mark.parametrize("kind", ["port", "visa"])
 def test_half_a_reply_is_never_glued_to_the_next(kind: str) -> None:
     echo = Echo(held=(b"first",), cut=3)
