@@ -16,7 +16,7 @@ def parse_pairs(text: str) -> list[tuple[int, int]]:
     pairs = []
     for word in text.split(","):
         first, separator, second = word.strip().partition("-")
-        if not (separator and first.isdigit() and second.isdigit()):
+        if not (separator and first.isdecimal() and second.isdecimal()):
             raise LimitError(f'--pairs: "{word}" is not two channels joined by -, such as 1-2')
         pairs.append((int(first), int(second)))
     return pairs

@@ -42,6 +42,9 @@ def count_file(
             positive, a window or a delay of more than a second.
     """
     _check_times(window_full_ps, delays_ps)
+    for a, b in pairs or ():
+        if a == b:
+            raise LimitError(f"--pairs: {a}-{b} names one channel twice")
     rates, span_ps = _count_singles(source)
     used = _used_channels(rates, pairs or [], delays_ps)
     chosen = pairs if pairs is not None else list(combinations(used, 2))

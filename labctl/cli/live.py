@@ -69,20 +69,21 @@ def watch(
         _show(_counted(lab, interval_s), duration_s, json=json)
 
 
-def status(*, json: JsonOption = False) -> None:
+def status(*, json: JsonOption = False) -> int:
     """Tell which laboratories are open on this machine and what they do."""
     from labctl.cli.output import print_json, print_table, say  # noqa: PLC0415
     from labctl.lab import find_open_labs  # noqa: PLC0415
 
-    found = [(client, client.ask("status")["status"]) for client in find_open_labs()]
+    found = [(client, _state_of(client)) for client in find_open_labs()]
     if json:
         print_json([{"owner": str(c.owner), "pid": c.owner.pid, **s} for c, s in found])
-        return
-    if not found:
+    elif found:
+        rows = [_status_row(client, state) for client, state in found]
+        print_table(("laboratory", "held by", "emission", "run"), rows)
+    else:
         say("no laboratory is open")
-        return
-    rows = [_status_row(client, state) for client, state in found]
-    print_table(("laboratory", "held by", "emission", "run"), rows)
+    failed = any("error" in state for _, state in found)
+    return ExitCode.UNREACHABLE if failed else ExitCode.FINISHED
 
 
 def safe(
@@ -144,7 +145,20 @@ def _told(report: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _state_of(client: OpenLabClient) -> dict[str, Any]:
+    """Return what a laboratory says of itself, or the error that it has instead."""
+    from labctl.errors import LabError  # noqa: PLC0415
+
+    try:
+        state: dict[str, Any] = client.ask("status", timeout_s=2.0)["status"]
+    except LabError as error:
+        return {"config": str(client.config), "error": str(error)}
+    return state
+
+
 def _status_row(client: OpenLabClient, state: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    if "error" in state:
+        return str(client.config), str(client.owner), "UNKNOWN", state["error"]
     run = state.get("run", {})
     doing = run.get("state", "idle")
     if doing in {"running", "paused"}:

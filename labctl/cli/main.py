@@ -81,10 +81,11 @@ def run_command(arguments: list[str], *, is_debugging: bool = False) -> int:
         return ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output (head, less) has seen enough.
-        sys.stderr.close()
-        return ExitCode.FINISHED
+    except SystemExit as end:
+        # How typer ends where the reader of our output (head, less) has seen enough.
+        if isinstance(end.__context__, BrokenPipeError):
+            return ExitCode.FINISHED
+        raise
     except Exception as error:
         if is_debugging:
             raise

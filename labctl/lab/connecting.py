@@ -123,6 +123,10 @@ class Connector:
             )
         except ConfigError as error:
             raise ConfigError(f"{self._loaded.path}: {error}") from error
+        except OSError as error:
+            raise ConfigError(
+                f"the list of true tags {truth_file} cannot be written: {error.strerror}"
+            ) from error
 
     def _seat(self, simulated_lab: Any, name: str) -> Any:
         config = self._loaded.config

@@ -2,8 +2,9 @@
 
 The lock is held for one exchange or one declared transaction, never across a settle or a
 move, so that `safe` from another thread gets in between at once. After an exchange that
-failed, the input is emptied before the next command: a late reply to the previous query
-is never taken for the reply to the next.
+failed, the input is emptied before the next command. After a reply that did not come in
+time it may still come, before that of the next command (instruments answer in order): the
+next query therefore waits 0.1 s longer and takes the last line of what arrives.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ __all__ = ["Link"]
 MAX_LINE_BYTES = 65_536
 #: A stream that was told to end is over when nothing arrived for this long.
 _QUIET_S = 0.03
+#: A late reply is followed by the reply to the next command within this time ...
+_LATE_S = 0.1
+#: ... and more lines than this are not late replies.
+_MAX_LATE_LINES = 16
 #: ... and is broken when it still sends after this much.
 _MAX_DRAIN_BYTES = 64 * 1024 * 1024
 
@@ -43,6 +48,7 @@ class Link:
         self._read_end = self.options.read_termination
         self._timeout_s = self.options.timeout_s
         self._is_suspect = False
+        self._is_owed_reply = False
         self._is_closed = False
         self._is_streaming = False
 
@@ -60,10 +66,22 @@ class Link:
             try:
                 self._wire.write(command + self._write_end)
                 reply = self._wire.read_until(self._read_end, self._timeout_s)
-            except BaseException:
+                if self._is_owed_reply:
+                    reply = self._last_line(reply)
+            except BaseException as error:
                 self._is_suspect = True
+                self._is_owed_reply |= isinstance(error, ReplyTimeoutError)
                 raise
             return reply[: -len(self._read_end)]
+
+    def _last_line(self, line: bytes) -> bytes:
+        for _ in range(_MAX_LATE_LINES):
+            try:
+                line = self._wire.read_until(self._read_end, _LATE_S)
+            except ReplyTimeoutError:
+                self._is_owed_reply = False
+                return line
+        raise ProtocolError("the instrument sends lines unasked", address=self.address)
 
     def write(self, command: bytes) -> None:
         """Send `command` with its terminator; no reply is expected."""
@@ -191,7 +209,7 @@ class Link:
         with self._lock:
             self._refuse_closed()
             self._wire.reopen()
-            self._is_suspect = self._is_streaming = False
+            self._is_suspect = self._is_owed_reply = self._is_streaming = False
 
     def close(self) -> None:
         """Release the wire; closing twice is allowed."""

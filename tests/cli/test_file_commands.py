@@ -122,8 +122,8 @@ def test_counts_are_told_for_people_too(finished: Path, labctl: Labctl) -> None:
     )
 
     assert told.code == 0
-    assert "1-3" in told.out
-    assert "1-4" not in told.out
+    rows = [line.split()[0] for line in told.out.splitlines() if line[:3].count("-") == 1]
+    assert rows == ["1-3", "2-4"]
     assert "all_pairs, full window 4000 ps" in told.out
     assert "acts as 6000 ps" in told.err, "4 ns is no odd multiple of 2 ns"
 
@@ -146,8 +146,9 @@ def test_every_convention_of_counting_is_there(
         (("--window-full-ps", 10**18), "more than a second"),
         (("--window-full-ps", 10**30), "more than a second"),
         (("--pairs", "1-9"), "channel 9 has no tags in this file; channels here: 1, 2, 3, 4"),
-        (("--pairs", "1-1"), '"1-1" names one channel twice'),
+        (("--pairs", "1-1"), "--pairs: 1-1 names one channel twice"),
         (("--pairs", "1"), '"1" is not two channels joined by -'),
+        (("--pairs", "1-²"), '"1-²" is not two channels joined by -'),
         (("--pairs", "a-b"), '"a-b" is not two channels joined by -'),
         (("--pairs", ""), '"" is not two channels joined by -'),
         (("--delays", "1"), '"1" is not CHANNEL=PICOSECONDS'),

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from labctl.lab import Lab
+from labctl.lab.runtime import claim_lab
+
 Labctl = Callable[..., Any]
 Spawn = Callable[..., Any]
 OWN_WORLD = "in a world of this command's own"
@@ -166,3 +169,29 @@ def test_safe_shouts_what_it_cannot_reach(labctl: Labctl, bench: Path) -> None:
 def test_status_without_an_open_laboratory(labctl: Labctl) -> None:
     assert labctl("status").out == "no laboratory is open\n"
     assert labctl("status", "--json").json == []
+
+
+def test_a_laboratory_that_does_not_answer_hides_no_other(labctl: Labctl, bench: Path) -> None:
+    owner = {"pid": 1, "host": "here", "command": "stuck", "since_utc": 1.0}
+    note = {"version": 1, "endpoint": "tcp://127.0.0.1:9", "token": "", "owner": owner}
+    claim = claim_lab("stuck", {**note, "config": "/stuck.toml", "simulated": True})
+    with Lab(bench, simulated=True, speed=0):
+        told, shown = labctl("status", "--json"), labctl("status")
+    claim.release()
+
+    assert (told.code, shown.code) == (4, 4)
+    stuck, sound = told.json
+    assert "process 1 on here (stuck) does not answer" in stuck["error"]
+    assert sound["emission"] == {"pump": False}
+    assert "pump off" in shown.out
+    assert "UNKNOWN" in shown.out
+
+
+def test_a_laboratory_whose_laser_does_not_answer_says_so(labctl: Labctl, bench: Path) -> None:
+    with Lab(bench, simulated=True, speed=0) as lab:
+        lab.simulation.instruments["pump"].port.unplug()
+        told = labctl("status", "--json")
+        lab.simulation.instruments["pump"].port.plug()
+
+    assert told.code == 4
+    assert "the link was lost" in told.json[0]["error"]

@@ -97,7 +97,7 @@ def test_closed_early(simulated_lab):
 
 def test_a_whole_day(simulated_lab):
     simulated_lab.devices["alice_hwp"].start_move(45.0)
-    simulated_lab.run("chsh", dwell_s=0.02)
+    simulated_lab.run("counting", dwell_s=0.05)
     simulated_lab.devices["alice_hwp"].start_move(10.0)
     simulated_lab.clock.wait(20.0)
     simulated_lab.make_safe()

@@ -142,7 +142,7 @@ def test_an_instrument_that_talks_unasked_is_told_from_one_that_is_late() -> Non
     with Link(PortWire(port, "serial://news"), OPTIONS) as link:
         with pytest.raises(ReplyTimeoutError):
             link.query(b"first")
-        talker = threading.Thread(target=talk)
+        talker = threading.Thread(target=talk, daemon=True)
         talker.start()
         with pytest.raises(ProtocolError, match="unasked"):
             link.query(b"second")

@@ -28,6 +28,7 @@ class RotatorContract(DeviceContract):
     tolerance_deg: ClassVar[float] = 0.05
 
     def limits_of(self, driver: str) -> Mapping[str, Limits]:
+        """Return the limits, one turn for the angle."""
         # Some mounts count turns, and a fraction of their range would be many.
         return {"angle_deg": (0.0, 360.0), **super().limits_of(driver)}
 

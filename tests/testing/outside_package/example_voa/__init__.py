@@ -1,0 +1,1 @@
+"""The variable optical attenuator VOA-1 of Example Optics, which exists only here."""
