@@ -9,9 +9,6 @@ The YAML stays valid for stock pyvisa-sim (`@sim`), which ignores the keys we ad
 - `error.error_queue[].range_error: text`: what the SCPI error queue gets for a value that the
   file's limits or the model refuse, where the setter has no `e`. (Stock pyvisa-sim cannot tell
   a refused value from an unknown command: it queues `command_error` for both.)
-- `error.error_queue[].range_error: text`: what the SCPI error queue gets for a value that the
-  file's limits or the model refuse, where the setter has no `e`. (Stock pyvisa-sim cannot tell
-  a refused value from an unknown command: it queues `command_error` for both.)
 
 All private names of pyvisa-sim are used in this module and nowhere else; that is why
 pyproject.toml pins its minor version.
@@ -118,6 +115,12 @@ class DialogueDevice(Device):  # type: ignore[misc]  # pyvisa-sim ships no types
         """Forget the errors that nobody has asked for (`*CLS`)."""
         for queue in self._error_queues.values():
             queue.clear()
+
+    @property
+    def unread_errors(self) -> tuple[str, ...]:
+        """What waits in the error queues, oldest first; asking leaves it there."""
+        queues = self._error_queues.values()
+        return tuple(error.decode() for queue in queues for error in queue._queue)  # noqa: SLF001  all private names of pyvisa-sim are used here
 
     def _answer(self, command: bytes) -> None:
         response = None

@@ -17,6 +17,9 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 #: Setting up an environment is what continuous integration does before it comes here.
 SET_UP = re.compile(r"^(python3 -m venv|\.venv/bin/pip install|\.venv/bin/pytest)\b")
 
+#: A block that begins with its file's name is a file of the reader's.
+NAMED = re.compile(r"# (\w+\.py)\n")
+
 
 def blocks(language: str) -> list[str]:
     """Return the code blocks of a language, in order."""
@@ -71,6 +74,8 @@ def test_every_python_block_runs_in_the_order_given(
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for block in blocks("python"):
+        if NAMED.match(block):
+            continue
         exec(compile(block, "README.md", "exec"), names)  # noqa: S102  our own text
     assert isinstance(names["clicks"], int)
     assert names["clicks"] > 0
@@ -80,3 +85,18 @@ def test_every_toml_block_is_valid_configuration() -> None:
     for block in blocks("toml"):
         for table in tomllib.loads(block)["instruments"].values():
             InstrumentConfig.model_validate(table)
+
+
+def test_the_example_of_a_tested_script_passes(tmp_path: Path) -> None:
+    for block in blocks("python"):
+        if named := NAMED.match(block):
+            (tmp_path / named[1]).write_text(block)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "2 passed" in done.stdout, done.stdout

@@ -24,6 +24,7 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         "-c",
+        envvar="LABCTL_CONFIG",
         help="Configuration; by default ./instruments.toml, else the packaged default bench.",
         show_default=False,
     ),
@@ -33,14 +34,25 @@ BenchOption = Annotated[
     typer.Option("--bench", help="A packaged bench (`labctl list benches`) instead of a file."),
 ]
 SimulatedOption = Annotated[
-    bool, typer.Option("--simulated", help="Replace every instrument by a simulated one.")
+    bool,
+    typer.Option(
+        "--simulated",
+        envvar="LABCTL_SIMULATED",
+        help="Replace every instrument by a simulated one.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulated world.")]
+SeedOption = Annotated[
+    int,
+    typer.Option("--seed", min=0, envvar="LABCTL_SEED", help="Seed of the simulated world."),
+]
 SpeedOption = Annotated[
     float,
     typer.Option(
-        "--speed", min=0.0, help="Speed of simulated time: 1 as the wall, 0 as fast as it can."
+        "--speed",
+        min=0.0,
+        envvar="LABCTL_SPEED",
+        help="Speed of simulated time: 1 as the wall, 0 as fast as it can.",
     ),
 ]
 

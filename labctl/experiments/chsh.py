@@ -276,5 +276,6 @@ EXPERIMENT = Experiment(
     plan=plan,
     needs_light=True,
     points=lambda parameters: parameters.settings,
+    check=_stations,
     figure=_figure,
 )

@@ -120,10 +120,14 @@ class _Totals:
         self.delayed_variance += [estimate.sigma**2 for estimate in delayed]
 
 
+def _setup(bench: Bench, parameters: CountingParameters) -> PairSetup:
+    pairs = named_pairs(bench, parameters.pairs)
+    return PairSetup(bench, pairs, parameters.window_full_ps)
+
+
 def plan(bench: Bench, parameters: CountingParameters) -> Plan[CountingResult]:
     """Count for `points` dwells and return the sums."""
-    pairs = named_pairs(bench, parameters.pairs)
-    setup = PairSetup(bench, pairs, parameters.window_full_ps)
+    setup = _setup(bench, parameters)
     warnings = []
     if warning := window_warning(setup.window_full_ps, setup.resolution_ps):
         warnings.append(warning)
@@ -214,5 +218,6 @@ EXPERIMENT = Experiment(
     plan=plan,
     needs_light=True,
     points=lambda parameters: parameters.points,
+    check=_setup,
     figure=_figure,
 )

@@ -114,9 +114,13 @@ class DelaysResult:
         ]
 
 
+def _setup(bench: Bench, parameters: DelaysParameters) -> PairSetup:
+    return PairSetup(bench, named_pairs(bench, parameters.pairs), None)
+
+
 def plan(bench: Bench, parameters: DelaysParameters) -> Plan[DelaysResult]:
     """Correlate for one dwell and fit the delays."""
-    setup = PairSetup(bench, named_pairs(bench, parameters.pairs), None)
+    setup = _setup(bench, parameters)
     setup.delays_ps[:] = 0
     with_plates = [s.name for s in bench.stations.values() if s.rotator is not None][:2]
     yield from set_analyzers(bench, dict(zip(with_plates, (_ALICE_DEG, _BOB_DEG), strict=False)))
@@ -210,6 +214,7 @@ EXPERIMENT = Experiment(
     plan=plan,
     needs_light=True,
     points=lambda _: 1,
+    check=_setup,
     figure=_figure,
     calibrates=lambda result: (result.delays_ps, result.sigmas_ps),
 )

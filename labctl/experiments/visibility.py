@@ -251,5 +251,6 @@ EXPERIMENT = Experiment(
     plan=plan,
     needs_light=True,
     points=lambda parameters: len(_BASES) * parameters.angles,
+    check=lambda bench, p: stations_with_plates(bench, p.stations, "visibility"),
     figure=_figure,
 )

@@ -14,7 +14,7 @@ from labctl.errors import ConfigError, InstrumentError, InterlockError, nearest
 from labctl.lab import Bench
 from labctl.runs.plan import Plan, Progress
 
-__all__ = ["light_up", "lights_of", "lights_out"]
+__all__ = ["dark", "light_up", "lights_of", "lights_out"]
 
 #: The output must come this close to the set-point ...
 _SETTLED_RELATIVE = 0.02
@@ -46,31 +46,26 @@ def lights_of(bench: Bench) -> list[Laser]:
     return [lasers[name] for name in names] if names else list(lasers.values())
 
 
-def light_up(bench: Bench, lasers: list[Laser], may_go_on: Callable[[], bool]) -> Plan[list[Laser]]:
+def light_up(
+    bench: Bench, lasers: list[Laser], switch_on: Callable[[Laser], bool]
+) -> Plan[list[Laser]]:
     """Switch the lasers on and wait for their power; return those that were off before.
 
-    `may_go_on` is asked right before each laser is switched on.
+    `switch_on` switches a laser on, unless the run has been aborted: one step with the abort,
+    so that `safe` never comes between the question and the light. It returns what it did.
 
     Raises:
         InterlockError: a laser's state forbids emission, or has ended it.
         InstrumentError: the power did not settle.
     """
-    lit: list[Laser] = []
-    for laser in lasers:
-        if not laser.emission and may_go_on():
-            lit.append(laser)
-            laser.emission = True
+    lit = [laser for laser in lasers if not laser.emission and switch_on(laser)]
     for laser in lasers:
         since_s = bench.clock.now_s()
         while abs(laser.output_mw - laser.power_mw) > _SETTLED_RELATIVE * laser.power_mw:
-            if not laser.emission:
-                if may_go_on():
-                    raise InterlockError(
-                        f"{laser.name} went dark while its power settled",
-                        device=laser.name,
-                        hint="Look at its interlock, its key and its fault.",
-                    )
-                break
+            # Where the run was aborted, it ends at the next yield.
+            if not laser.emission and laser in lit:
+                yield Progress(0.0, f"{laser.name} is dark")
+                raise dark([laser])
             if bench.clock.now_s() - since_s > _SETTLING_TIMEOUT_S:
                 raise InstrumentError(
                     f"{laser.name} gives {laser.output_mw:.3g} mW instead of "
@@ -80,6 +75,16 @@ def light_up(bench: Bench, lasers: list[Laser], may_go_on: Callable[[], bool]) -
             bench.clock.wait(_POLL_S)
             yield Progress(0.0, f"{laser.name} settles: {laser.output_mw:.2f} mW")
     return lit
+
+
+def dark(lasers: list[Laser]) -> InterlockError:
+    """Return the error that says of lit lasers that they went dark by themselves."""
+    names = ", ".join(laser.name for laser in lasers)
+    return InterlockError(
+        f"{names} went dark during the run",
+        device=lasers[0].name,
+        hint="Look at its interlock, its key and its fault; emission stays off.",
+    )
 
 
 def lights_out(lasers: list[Laser]) -> None:

@@ -108,6 +108,8 @@ class Experiment(Generic[P]):
         plan: makes the generator for a bench and parameters.
         needs_light: True when lasers must emit; they are armed before the run.
         points: how many points a run with these parameters has.
+        check: looks whether the bench has what the parameters ask for, before anything is
+            opened, lit or recorded; raises ConfigError.
         figure: draws a result as the run file stores it: (result, title, simulated) -> PNG.
         calibrates: for experiments that measure the delays of detectors: delays and their
             uncertainties (ps, by detector) in a result.
@@ -119,6 +121,7 @@ class Experiment(Generic[P]):
     plan: Callable[[Bench, P], Plan[Any]]
     needs_light: bool
     points: Callable[[P], int]
+    check: Callable[[Bench, P], object] | None = None
     figure: Callable[[Mapping[str, Any], str, bool], bytes] | None = None
     calibrates: Callable[[Any], tuple[Mapping[str, int], Mapping[str, float]]] | None = None
 

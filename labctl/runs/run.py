@@ -10,9 +10,9 @@ from typing import Any
 
 from labctl.bus import Message
 from labctl.device import Laser
-from labctl.errors import LabError, RunError
+from labctl.errors import LabError
 from labctl.lab import Lab
-from labctl.runs.light import light_up, lights_of, lights_out
+from labctl.runs.light import dark, light_up, lights_of, lights_out
 from labctl.runs.plan import (
     DwellTaken,
     Experiment,
@@ -24,7 +24,7 @@ from labctl.runs.plan import (
     Warned,
 )
 from labctl.runs.recording import new_recording, plain, record_events, record_figure
-from labctl.runs.status import RunOutcome, RunState, RunStatus
+from labctl.runs.status import RunOutcome, RunState, RunStatus, failed_run, reason_of
 from labctl.runs.telling import StatusTeller
 from labctl.storage import Acknowledgement, Recorder
 from labctl.tags import TagBlock
@@ -130,14 +130,16 @@ class Run:
                 except _AbortedError:
                     status, reason = RunState.ABORTED, self._abort_reason or ""
                 except BaseException as error:  # noqa: BLE001  whatever a plan raises, end safely
-                    reason, cause = _reason(error), error
+                    reason, cause = reason_of(error), error
                 status, reason, cause = self._leave(status, reason, cause)
                 self._end(recorder, status, reason, result)
         except BaseException as error:  # noqa: BLE001  the run file was not made or not finished
-            status, reason, cause = RunState.FAILED, _reason(error), cause or error
+            status, reason, cause = RunState.FAILED, reason_of(error), cause or error
             self._lab.make_safe()
         if cause is not None:
-            self._error = cause if isinstance(cause, LabError) and not path else _failed(cause, uid)
+            self._error = (
+                cause if isinstance(cause, LabError) and not path else failed_run(cause, uid)
+            )
             self._error.__cause__ = cause if self._error is not cause else cause.__cause__
         if status in {RunState.FINISHED, RunState.ABORTED}:
             self._outcome = RunOutcome(
@@ -172,10 +174,21 @@ class Run:
         recorder.snapshot("start", plain(self._lab.bench.snapshot()))
         if self._arm and self._experiment.needs_light:
             lights = lights_of(self._lab.bench)
-            lighting = light_up(self._lab.bench, lights, lambda: self._abort_reason is None)
+            lighting = light_up(self._lab.bench, lights, self._switch_on)
             self._lit = self._drive(lighting, recorder)
         self._start_streams(recorder)
-        return self._drive(self._experiment.plan(self._lab.bench, self._parameters), recorder)
+        result = self._drive(self._experiment.plan(self._lab.bench, self._parameters), recorder)
+        if gone := [laser for laser in self._lit if not laser.emission]:
+            raise dark(gone)
+        return result
+
+    def _switch_on(self, laser: Laser) -> bool:
+        """Switch a laser on in one step with the question whether the run was aborted."""
+        with self._lock:
+            if self._abort_reason is not None:
+                return False
+            laser.emission = True
+        return True
 
     def _start_streams(self, recorder: Recorder) -> None:
         for name, pump in self._lab.bench.pumps.items():
@@ -271,24 +284,9 @@ class Run:
             recorder.end(status.value, reason, stored, **taken)  # type: ignore[arg-type]  # same words
         except Exception as error:
             # A result that JSON cannot carry must not keep the end out of the file.
-            recorder.end("failed", _reason(error), **taken)
+            recorder.end("failed", reason_of(error), **taken)
             raise
 
     def _acknowledged(self, acknowledgement: Acknowledgement) -> None:
         # In the recorder's thread: the run thread tells it with its next snapshot.
         self._teller.safe_until_ps = acknowledgement.safe_until_ps
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
-
-
-def _failed(cause: BaseException, uid: str) -> RunError:
-    hint = getattr(cause, "hint", None)
-    message = cause.message if isinstance(cause, LabError) else _reason(cause)
-    return RunError(
-        f"run {uid} failed: {message}",
-        device=getattr(cause, "device", None),
-        address=getattr(cause, "address", None),
-        hint=hint,
-    )

@@ -101,11 +101,14 @@ class LabSession(Lab):
                 "abort it or wait for its end"
             )
         found = load_experiment(experiment) if isinstance(experiment, str) else experiment
+        parsed = found.parse(parameters)
+        if found.check is not None:
+            found.check(self.bench, parsed)
         default = default_data_folder(self.loaded.config)
         self._run = Run(
             self,
             found,
-            found.parse(parameters),
+            parsed,
             folder=Path(folder) if folder is not None else default,
             arm=self.arms_by_itself if arm is None else arm,
             parents=parents,

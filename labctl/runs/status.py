@@ -8,9 +8,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from labctl.errors import LabError, RunError
 from labctl.storage import EndStatus
 
-__all__ = ["RunOutcome", "RunState", "RunStatus"]
+__all__ = ["RunOutcome", "RunState", "RunStatus", "failed_run", "reason_of"]
 
 
 class RunState(Enum):
@@ -96,3 +97,20 @@ class RunOutcome:
         import pandas as pd  # noqa: PLC0415  optional
 
         return pd.DataFrame(self.result.rows() if self.result is not None else [])
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why a run failed, as its file says it."""
+    return str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+
+
+def failed_run(cause: BaseException, uid: str) -> RunError:
+    """Return the error that the caller of a failed run sees."""
+    hint = getattr(cause, "hint", None)
+    message = cause.message if isinstance(cause, LabError) else reason_of(cause)
+    return RunError(
+        f"run {uid} failed: {message}",
+        device=getattr(cause, "device", None),
+        address=getattr(cause, "address", None),
+        hint=hint,
+    )

@@ -105,6 +105,12 @@ class Pm100d:
         self.auto_range = 0
 
     @property
+    def unread_errors(self) -> tuple[str, ...]:
+        """What waits in the error queue, for the leak check of labctl.testing."""
+        errors: tuple[str, ...] = self._dialogue.unread_errors
+        return errors
+
+    @property
     def reading(self) -> float:
         """A new measurement, in watt or, if so set, in dBm."""
         power_mw = self._power_mw()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from labctl.device import load_driver, plugins
-from tests.contracts.device_contract import DeviceContract
-from tests.contracts.laser_contract import LaserContract
-from tests.contracts.time_tagger_contract import TimeTaggerContract
+from labctl.testing.contracts import (
+    DetectorContract,
+    LaserContract,
+    PowerMeterContract,
+    RotatorContract,
+    TimeTaggerContract,
+)
 
 #: Drivers of instruments; what plays a file has no simulator.
 DRIVERS = tuple(name for name in plugins("labctl.drivers") if name in plugins("labctl.simulators"))
+CHECKED_KINDS = {"detector", "laser", "power_meter", "rotator", "time_tagger"}
 
 
 def of_kind(kind: str) -> tuple[str, ...]:
@@ -23,14 +28,20 @@ class TestTimeTagger(TimeTaggerContract):
     drivers = of_kind("time_tagger")
 
 
-class TestOtherDevice(DeviceContract):
-    drivers = tuple(
-        name for name in DRIVERS if name not in {*TestLaser.drivers, *TestTimeTagger.drivers}
-    )
+class TestDetector(DetectorContract):
+    drivers = of_kind("detector")
+
+
+class TestRotator(RotatorContract):
+    drivers = of_kind("rotator")
+
+
+class TestPowerMeter(PowerMeterContract):
+    drivers = of_kind("power_meter")
     # The simulated power meter has a silicon sensor for some mW (S120C).
     narrower = {"thorlabs_pm100d": {"wavelength_nm": (400.0, 1100.0), "range_mw": (0.001, 5.0)}}  # noqa: RUF012  never changed
 
 
-def test_no_contract_goes_unchecked() -> None:
-    assert TestLaser.drivers
-    assert TestTimeTagger.drivers
+def test_no_driver_and_no_contract_goes_unchecked() -> None:
+    assert all(of_kind(kind) for kind in CHECKED_KINDS)
+    assert all(CHECKED_KINDS.intersection(load_driver(name).kinds) for name in DRIVERS)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labctl.errors import RunError
+from labctl.errors import ConfigError
 from labctl.runs import LabSession, RunOutcome
 from simulated_devices.world import World, expected_total_coincidences_hz
 
@@ -180,5 +180,5 @@ def test_a_station_without_plate_is_refused_before_anything_moves(
 ) -> None:
 
     without = {'rotator = "bob_hwp"\nrotator_zero_deg = 0.0\n': ""}
-    with open_bench(without) as lab, pytest.raises(RunError, match="needs two stations"):
+    with open_bench(without) as lab, pytest.raises(ConfigError, match="needs two stations"):
         run_chsh(lab, tmp_path)
