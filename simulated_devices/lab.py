@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["InstrumentSeat", "SimulatedLab"]
 
 _SLICE_S = SLICE_PS * 1e-12
+#: A stepped clock hands over what streams sent in so much world time at once.
+_TOGETHER_PS = 5 * SLICE_PS
 #: A real-time world that falls this far behind the wall gives the time up instead of
 #: catching up for ever.
 _MAX_LAG_S = 1.0
@@ -156,10 +158,24 @@ class SimulatedLab:
             return
         target_ps = self.world.time_ps + round(max(0.0, duration_s) * 1e12)
         while self.world.time_ps < target_ps:
-            self._step()
-            for instrument in self.instruments.values():
-                if instrument.is_streaming:
-                    instrument.port.settle()
+            self._step_together(min(target_ps, self.world.time_ps + _TOGETHER_PS))
+
+    def _step_together(self, target_ps: int) -> None:
+        """Step to `target_ps` and hand over what streams send meanwhile in one piece.
+
+        One handover for some slices: it costs the switch to the reader's thread and back.
+        """
+        ports = [i.port for i in self.instruments.values() if i.is_streaming]
+        for port in ports:
+            port.hold()
+        try:
+            while self.world.time_ps < target_ps:
+                self._step()
+        finally:
+            for port in ports:
+                port.release()
+        for port in ports:
+            port.settle()
 
     def close(self) -> None:
         """Stop time and close the truth list."""

@@ -32,6 +32,7 @@ class Port:
         self._readers = 0
         self._is_read = False
         self._is_unplugged = False
+        self._is_held = False
         #: Held while the instrument takes a command; the laboratory puts its own lock here, so
         #: that no command falls into the middle of a slice of world time.
         self.guard: AbstractContextManager[Any] = threading.RLock()
@@ -90,6 +91,17 @@ class Port:
             self._output.clear()
             self._changed.notify_all()
 
+    def hold(self) -> None:
+        """Keep what is sent from now on until `release`, which lets the host have it at once."""
+        with self._changed:
+            self._is_held = True
+
+    def release(self) -> None:
+        """Let the host read what was held."""
+        with self._changed:
+            self._is_held = False
+            self._changed.notify_all()
+
     def settle(self) -> None:
         """Wait until the host has read everything and asks for more.
 
@@ -114,17 +126,20 @@ class Port:
         with self._changed:
             self._is_unplugged = False
 
+    def _has_output(self) -> bool:
+        return bool(self._output) and not self._is_held
+
     def _wait_for_output(self, timeout_s: float) -> bool:
-        if not self._output:
+        if not self._has_output():
             self._readers += 1
             self._is_read = True
             self._changed.notify_all()
             try:
-                self._changed.wait_for(lambda: self._output or self._is_unplugged, timeout_s)
+                self._changed.wait_for(lambda: self._has_output() or self._is_unplugged, timeout_s)
             finally:
                 self._readers -= 1
         self._refuse_unplugged()
-        return bool(self._output)
+        return self._has_output()
 
     def _refuse_unplugged(self) -> None:
         if self._is_unplugged:
