@@ -25,6 +25,7 @@ Decisions that may be questioned:
 
 from __future__ import annotations
 
+from simulated_devices.world.arm import Arm
 from simulated_devices.world.bench import World
 from simulated_devices.world.detector import COMMON_PATH_PS, Detector
 from simulated_devices.world.expectation import (
@@ -33,6 +34,8 @@ from simulated_devices.world.expectation import (
     expected_singles_hz,
     expected_total_coincidences_hz,
 )
+from simulated_devices.world.history import History, Truth
+from simulated_devices.world.light import Light, LightParameters
 from simulated_devices.world.parameters import (
     AnalyzerOutputs,
     ArmParameters,
@@ -43,7 +46,7 @@ from simulated_devices.world.parameters import (
 )
 from simulated_devices.world.pump import Pump
 from simulated_devices.world.slices import SLICE_PS, Slice
-from simulated_devices.world.source import Arm, PairSource
+from simulated_devices.world.source import PairSource
 from simulated_devices.world.tagger import TaggerModel
 
 __all__ = [
@@ -54,12 +57,16 @@ __all__ = [
     "ArmParameters",
     "Detector",
     "DetectorParameters",
+    "History",
+    "Light",
+    "LightParameters",
     "PairSource",
     "Pump",
     "PumpParameters",
     "Slice",
     "SourceParameters",
     "TaggerModel",
+    "Truth",
     "World",
     "WorldParameters",
     "expected_accidentals_hz",

@@ -3,13 +3,16 @@
 Order of events at a detector: light, darks and afterpulses are candidates; each has its time of
 registration (time of flight, jitter and cable included); in this order of time a live detector
 turns a candidate into a click and is dead for the dead time. Two clicks are therefore never
-closer than the dead time.
+closer than the dead time. A paralyzable detector starts its dead time anew with each candidate
+in it; one that recovers gradually clicks, at x after the end of the dead time, with the
+probability 1 - exp(-x/recovery).
 
-Jitter is applied to photons of pairs of which both photons fire, because it shows only in the
-difference of their times. For all other candidates it would change nothing: independent
-displacements turn a Poisson process of constant rate into a Poisson process of the same rate
-(Kingman, Poisson Processes, 1993, 5.5). The same theorem makes the dead-time formulas exact for
-jittered light.
+Jitter is Gaussian; a fraction of the photons is late by an exponential time on top (carriers of
+an avalanche diode that diffuse to the junction). It is applied to light whose times show it:
+photons of pairs of which both fire, and pulses. For light and darks of constant rate it would
+change nothing: independent displacements turn a Poisson process of constant rate into a Poisson
+process of the same rate (Kingman, Poisson Processes, 1993, 5.5). The same theorem makes the
+dead-time formulas exact for jittered light.
 """
 
 from __future__ import annotations
@@ -19,13 +22,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulated_devices.world.kernels import register, register_with_afterpulses
+from simulated_devices.world.detector_parameters import DetectorParameters
+from simulated_devices.world.kernels import (
+    ALWAYS_LIVE_PS,
+    Response,
+    register,
+    register_each,
+    register_paralyzable,
+)
 from simulated_devices.world.node import Node
-from simulated_devices.world.parameters import DetectorParameters
 from simulated_devices.world.randomness import component_generator, poisson_times
 from simulated_devices.world.slices import Times
 
-__all__ = ["COMMON_PATH_PS", "FWHM_PER_SIGMA", "JITTER_LIMIT_SIGMA", "Detector", "Drive"]
+__all__ = [
+    "COMMON_PATH_PS",
+    "FWHM_PER_SIGMA",
+    "JITTER_LIMIT_SIGMA",
+    "MAX_AFTERPULSE_PROBABILITY",
+    "MAX_DARK_RATE_HZ",
+    "Detector",
+    "Drive",
+]
 
 FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 """Full width at half maximum of a Gaussian over its standard deviation."""
@@ -37,15 +54,27 @@ COMMON_PATH_PS = 100_000
 """100 ns (20 m of fibre) common to all light and not part of any `delay_ps`.
 
 It exceeds `JITTER_LIMIT_SIGMA` of the largest allowed jitter (20 ns FWHM), so a photon never
-clicks before it is created, however negative its jitter."""
+clicks before it is created, however negative its jitter. The tail only delays, without limit."""
+
+MAX_AFTERPULSE_PROBABILITY = 0.9
+"""Ten clicks per photon: a diode that afterpulses more never comes to rest and is of no use."""
+
+MAX_DARK_RATE_HZ = 1e9
+"""A hot or overdriven detector has no more: any dead time makes the difference invisible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """What the bias makes of a detector: factors on the efficiency and dark rate it is rated at."""
+    """What bias and temperature make of a detector: factors on what it is rated at."""
 
     efficiency_factor: float = 1.0
     dark_rate_factor: float = 1.0
+    afterpulse_factor: float = 1.0
+
+    @property
+    def is_off(self) -> bool:
+        """True where nothing can click, also not light on its way or a trap that empties."""
+        return self.efficiency_factor == 0.0 and self.dark_rate_factor == 0.0
 
 
 class Detector(Node[DetectorParameters]):
@@ -62,10 +91,11 @@ class Detector(Node[DetectorParameters]):
         super().__init__(name, parameters)
         self._darks = component_generator(seed, f"detector/{name}/darks")
         self._jitter = component_generator(seed, f"detector/{name}/jitter")
-        self._afterpulses = component_generator(seed, f"detector/{name}/afterpulses")
+        self._tail = component_generator(seed, f"detector/{name}/jitter tail")
+        self._response = component_generator(seed, f"detector/{name}/afterpulses")
         self._arriving: list[Times] = []
         self._pending_afterpulses = np.empty(0, dtype=np.int64)
-        self._live_from_ps = 0
+        self._live_from_ps = ALWAYS_LIVE_PS
         #: Set by the instrument that biases the detector, from any thread; acts from the next
         #: slice on, like the parameters.
         self.drive = Drive()
@@ -78,23 +108,29 @@ class Detector(Node[DetectorParameters]):
     @property
     def dark_rate_hz(self) -> float:
         """Clicks per second without any light at the present bias."""
-        return self._parameters.dark_rate_hz * self.drive.dark_rate_factor
+        rate_hz = self._parameters.dark_rate_hz * self.drive.dark_rate_factor
+        return min(MAX_DARK_RATE_HZ, rate_hz)
+
+    @property
+    def afterpulse_probability(self) -> float:
+        """Mean number of afterpulses that a click starts at the present bias."""
+        rated = self._parameters.afterpulse_probability
+        return min(MAX_AFTERPULSE_PROBABILITY, rated * self.drive.afterpulse_factor)
 
     def absorb(self, arrivals_ps: Times) -> None:
-        """Take photons whose partners fire no detector."""
+        """Take light of constant rate whose partners fire no detector: jitter does not show."""
         if arrivals_ps.size:
             self._arriving.append(arrivals_ps + (COMMON_PATH_PS + self._parameters.delay_ps))
 
     def absorb_paired(self, arrivals_ps: Times) -> None:
-        """Take photons whose partners reach a detector as well."""
+        """Take light whose times are told from others: of pairs that fire both, or of pulses."""
         if arrivals_ps.size:
             registrations = arrivals_ps + (COMMON_PATH_PS + self._parameters.delay_ps)
-            registrations += self._draw_jitter(arrivals_ps.size)
+            self._displace(registrations)
             self._arriving.append(registrations)
 
     def clicks(self, start_ps: int, stop_ps: int) -> Times:
         """Return the sorted clicks in start_ps <= t < stop_ps, after all light was absorbed."""
-        parameters = self._parameters
         # Darks are drawn in registration time: a stationary process has no delay.
         darks = poisson_times(self._darks, self.dark_rate_hz, start_ps, stop_ps)
         candidates = np.concatenate((*self._arriving, darks))
@@ -103,28 +139,50 @@ class Detector(Node[DetectorParameters]):
         due = int(np.searchsorted(candidates, stop_ps))
         # A copy, or the waiting few would keep the memory of all.
         self._arriving = [candidates[due:].copy()]
-        dead_ps = round(parameters.dead_time_ns * 1000.0)
-        if parameters.afterpulse_probability == 0.0 and self._pending_afterpulses.size == 0:
-            clicks, self._live_from_ps = register(candidates[:due], self._live_from_ps, dead_ps)
+        if self.drive.is_off:
+            waiting = self._pending_afterpulses
+            self._pending_afterpulses = waiting[waiting >= stop_ps]
+            return np.empty(0, dtype=np.int64)
+        return self._register(candidates[:due], stop_ps)
+
+    def _register(self, candidates: Times, stop_ps: int) -> Times:
+        parameters = self._parameters
+        response = Response(
+            round(parameters.dead_time_ns * 1000.0),
+            parameters.dead_time_model == "paralyzable",
+            parameters.recovery_ns * 1000.0,
+            self.afterpulse_probability,
+            parameters.afterpulse_decay_ns * 1000.0,
+        )
+        if (
+            response.afterpulse_probability == 0.0
+            and response.recovery_ps == 0.0
+            and self._pending_afterpulses.size == 0
+        ):
+            loop = register_paralyzable if response.is_paralyzable else register
+            clicks, self._live_from_ps = loop(candidates, self._live_from_ps, response.dead_ps)
             return clicks
-        clicks, self._pending_afterpulses, self._live_from_ps = register_with_afterpulses(
-            candidates[:due],
+        clicks, self._pending_afterpulses, self._live_from_ps = register_each(
+            candidates,
             self._pending_afterpulses,
             self._live_from_ps,
             stop_ps,
-            dead_ps,
-            parameters.afterpulse_probability,
-            parameters.afterpulse_decay_ns * 1000.0,
-            self._afterpulses,
+            response,
+            self._response,
         )
         return clicks
 
-    def _draw_jitter(self, count: int) -> Times:
-        sigma_ps = self._parameters.jitter_fwhm_ps / FWHM_PER_SIGMA
-        if sigma_ps == 0.0:
-            return np.zeros(count, dtype=np.int64)
-        jitter = self._jitter.standard_normal(count)
-        np.clip(jitter, -JITTER_LIMIT_SIGMA, JITTER_LIMIT_SIGMA, out=jitter)
-        jitter *= sigma_ps
-        np.rint(jitter, out=jitter)
-        return jitter.astype(np.int64)
+    def _displace(self, registrations: Times) -> None:
+        """Add jitter."""
+        parameters = self._parameters
+        sigma_ps = parameters.jitter_fwhm_ps / FWHM_PER_SIGMA
+        if sigma_ps > 0.0:
+            jitter = self._jitter.standard_normal(registrations.size)
+            np.clip(jitter, -JITTER_LIMIT_SIGMA, JITTER_LIMIT_SIGMA, out=jitter)
+            jitter *= sigma_ps
+            np.rint(jitter, out=jitter)
+            registrations += jitter.astype(np.int64)
+        if parameters.jitter_tail_fraction > 0.0 and parameters.jitter_tail_ps > 0.0:
+            is_late = self._tail.random(registrations.size) < parameters.jitter_tail_fraction
+            late = self._tail.standard_exponential(int(np.count_nonzero(is_late)))
+            registrations[is_late] += np.rint(late * parameters.jitter_tail_ps).astype(np.int64)

@@ -13,12 +13,19 @@ kappa n^2 + (1 - p - r kappa) n - r = 0. Without dead time n = r/(1 - p), withou
 n = r; both exact. In between, the candidates around an afterpulse are not quite Poissonian,
 an error of order p^2 n tau of the rate (5e-5 at p = 0.02, n tau = 0.1).
 
+A paralyzable detector is live if the last tau was free of candidates, exp(-r tau); one that
+recovers with the time constant R needs 1/r_clicks = tau + int_0^inf exp(-r (x - R + R e^(-x/R)))
+dx = tau + R e^a a^-a gamma(a, a), a = r R (Poisson process thinned by 1 - exp(-x/R) after each
+click). Both are exact. Neither has a closed form with afterpulses, nor a recovering detector
+one for coincidences: these are refused.
+
 Two detectors. A pair counts if both are live, which is not independent: an earlier pair has
 made both dead together. For detectors a, b with the pair rate g (both fire), and t the shorter
 dead time, P(both live) = L_a L_b / (1 - g t k) with k = 1/(1 + (n_a i_a + n_b i_b)/t), where
 i_a, i_b are the overlaps of one dead time with the time in which the other detector cannot
 repeat a shared click. This is exact for g = 0 and for perfect pairing (g = n_a = n_b) and in
-error by the order g tau (n tau)^2 in between.
+error by the order g tau (n tau)^2 in between. Two paralyzable detectors are both live if no
+candidate fell into either dead time: P = exp(-n_a tau_a - n_b tau_b + g t), exact.
 """
 
 from __future__ import annotations
@@ -26,11 +33,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from labctl.errors import ConfigError, nearest
 from simulated_devices.world.bench import World
-from simulated_devices.world.capture import CoarseWindow
+from simulated_devices.world.capture import CoarseWindow, Tail
 from simulated_devices.world.detector import FWHM_PER_SIGMA
-from simulated_devices.world.parameters import DetectorParameters
+from simulated_devices.world.expected_light import (
+    candidates_hz,
+    detector_of,
+    lag_ps,
+    no_closed_form,
+    pairs_hz,
+)
 from simulated_devices.world.slices import PS_PER_S
 
 __all__ = [
@@ -41,6 +53,8 @@ __all__ = [
 ]
 
 _S_PER_NS = 1e-9
+#: Terms of a series below this part of the sum are left out.
+_NEGLIGIBLE = 1e-17
 
 
 @dataclass(frozen=True)
@@ -49,9 +63,12 @@ class _DetectorRates:
 
     seen_hz: float
     dead_s: float
+    is_paralyzable: bool = False
 
     @property
     def live_fraction(self) -> float:
+        if self.is_paralyzable:
+            return math.exp(-self.seen_hz * self.dead_s)
         return 1.0 / (1.0 + self.seen_hz * self.dead_s)
 
     @property
@@ -60,8 +77,20 @@ class _DetectorRates:
 
 
 def expected_singles_hz(world: World, detector: str) -> float:
-    """Return the click rate of a detector: light, darks, afterpulses, dead time."""
-    return _rates(world, detector).clicks_hz
+    """Return the click rate of a detector: light, darks, afterpulses, dead time, recovery.
+
+    Raises:
+        ConfigError: there is no such detector, or no closed form for its parameters.
+    """
+    parameters = detector_of(world, detector)
+    if parameters.recovery_ns == 0.0:
+        return _rates(world, detector).clicks_hz
+    if world.detectors[detector].afterpulse_probability > 0.0:
+        raise no_closed_form(detector, "afterpulses and recovery_ns together")
+    mean_s = parameters.dead_time_ns * _S_PER_NS + _mean_wait_s(
+        candidates_hz(world, detector), parameters.recovery_ns * _S_PER_NS
+    )
+    return 1.0 / mean_s
 
 
 def expected_coincidences_hz(
@@ -80,10 +109,10 @@ def expected_coincidences_hz(
     (they do if it is shorter than the dead times).
     """
     window = CoarseWindow(window_full_ps, resolution_ps, delay_difference_ps)
-    jitters = (_detector(world, name).jitter_fwhm_ps for name in (a, b))
+    jitters = (detector_of(world, name).jitter_fwhm_ps for name in (a, b))
     sigma_ps = math.hypot(*jitters) / FWHM_PER_SIGMA
-    capture = window.capture(_lag_ps(world, a, b), sigma_ps)
-    return _pairs_hz(world, a, b) * _both_live(world, a, b) * capture
+    capture = window.capture(lag_ps(world, a, b), sigma_ps, _tails(world, a, b))
+    return pairs_hz(world, a, b) * _both_live(world, a, b) * capture
 
 
 def expected_accidentals_hz(
@@ -128,50 +157,69 @@ def expected_total_coincidences_hz(
         world, a, b, *options, delay_difference_ps=delay_difference_ps
     )
     window = CoarseWindow(window_full_ps, resolution_ps, delay_difference_ps)
-    lag_ps = _lag_ps(world, a, b)
+    lag = lag_ps(world, a, b)
     rates_a, rates_b = _rates(world, a), _rates(world, b)
-    pairs_hz = _pairs_hz(world, a, b)
+    paired_hz = pairs_hz(world, a, b)
     both_live = _both_live(world, a, b)
     far = rates_a.clicks_hz * rates_b.clicks_hz
-    b_later = rates_b.seen_hz * (rates_a.seen_hz - pairs_hz) * both_live
-    a_later = rates_a.seen_hz * (rates_b.seen_hz - pairs_hz) * both_live
-    b_overlap_ps = window.overlap_ps(lag_ps, lag_ps + rates_b.dead_s * PS_PER_S)
-    a_overlap_ps = window.overlap_ps(lag_ps - rates_a.dead_s * PS_PER_S, lag_ps)
+    b_later = rates_b.seen_hz * (rates_a.seen_hz - paired_hz) * both_live
+    a_later = rates_a.seen_hz * (rates_b.seen_hz - paired_hz) * both_live
+    b_overlap_ps = window.overlap_ps(lag, lag + rates_b.dead_s * PS_PER_S)
+    a_overlap_ps = window.overlap_ps(lag - rates_a.dead_s * PS_PER_S, lag)
     missing_hz = ((far - b_later) * b_overlap_ps + (far - a_later) * a_overlap_ps) / PS_PER_S
     return true_hz + accidentals_hz - missing_hz
 
 
-def _detector(world: World, detector: str) -> DetectorParameters:
-    if detector not in world.detectors:
-        raise ConfigError(
-            f'"{detector}" is not a detector of the simulated world'
-            f"{nearest(detector, world.detectors)}; known: {', '.join(world.detectors)}"
-        )
-    return world.detectors[detector].parameters
-
-
 def _rates(world: World, detector: str) -> _DetectorRates:
-    parameters = _detector(world, detector)
-    light = sum(o.probability for o in world.outcomes if detector in (o.signal, o.idler))
-    rate_hz = _created_hz(world) * light + world.detectors[detector].dark_rate_hz
+    parameters = detector_of(world, detector)
+    if parameters.recovery_ns > 0.0:
+        raise no_closed_form(detector, "coincidences with recovery_ns")
+    rate_hz = candidates_hz(world, detector)
+    probability = world.detectors[detector].afterpulse_probability
     dead_s = parameters.dead_time_ns * _S_PER_NS
+    if parameters.dead_time_model == "paralyzable":
+        if probability > 0.0 and dead_s > 0.0:
+            raise no_closed_form(detector, "afterpulses and a paralyzable dead time together")
+        return _DetectorRates(rate_hz / (1.0 - probability), dead_s, is_paralyzable=True)
     decay_s = parameters.afterpulse_decay_ns * _S_PER_NS
     kappa_s = -decay_s * math.expm1(-dead_s / decay_s)
-    linear = 1.0 - parameters.afterpulse_probability - rate_hz * kappa_s
+    linear = 1.0 - probability - rate_hz * kappa_s
     seen_hz = 2.0 * rate_hz / (linear + math.sqrt(linear**2 + 4.0 * kappa_s * rate_hz))
     return _DetectorRates(seen_hz, dead_s)
 
 
-def _created_hz(world: World) -> float:
-    return world.pump.settled_mw * world.source.parameters.pairs_hz_per_mw
+def _mean_wait_s(rate_hz: float, recovery_s: float) -> float:
+    """Return the mean time from the end of the dead time to the next click; inf without light.
+
+    R e^a a^-a gamma(a, a) with the series gamma(a, x) = x^a e^-x sum x^k/(a (a+1) ... (a+k))
+    (DLMF 8.7.1), which leaves R sum a^k/(a (a+1) ... (a+k)): all terms positive.
+    """
+    a = rate_hz * recovery_s
+    if a == 0.0:
+        return math.inf
+    term = total = 1.0 / a
+    k = 0
+    while term > _NEGLIGIBLE * total:
+        k += 1
+        term *= a / (a + k)
+        total += term
+    return recovery_s * total
 
 
-def _pairs_hz(world: World, a: str, b: str) -> float:
-    """Return the rate of pairs that fire both detectors if these are live."""
-    if a == b:
-        raise ValueError(f"a and b are the same detector, {a}")
-    both = sum(o.probability for o in world.outcomes if {o.signal, o.idler} == {a, b})
-    return _created_hz(world) * both
+def _tails(world: World, a: str, b: str) -> tuple[Tail, ...]:
+    """Return the tails of b's click time less a's.
+
+    Of the pairs late on both sides, the difference of two exponentials is one of either sign
+    with weights in proportion to their means.
+    """
+    late_a, late_b = (detector_of(world, name) for name in (a, b))
+    mean_a_ps, mean_b_ps = late_a.jitter_tail_ps, late_b.jitter_tail_ps
+    both = late_a.jitter_tail_fraction * late_b.jitter_tail_fraction
+    share_b = mean_b_ps / (mean_a_ps + mean_b_ps) if both > 0.0 and mean_b_ps > 0.0 else 0.0
+    return (
+        Tail(late_b.jitter_tail_fraction - both + both * share_b, mean_b_ps),
+        Tail(late_a.jitter_tail_fraction - both + both * (1.0 - share_b), -mean_a_ps),
+    )
 
 
 def _both_live(world: World, a: str, b: str) -> float:
@@ -181,6 +229,10 @@ def _both_live(world: World, a: str, b: str) -> float:
     short_s, long_s = sorted((rates_a.dead_s, rates_b.dead_s))
     if short_s == 0.0:
         return independent
+    if rates_a.is_paralyzable != rates_b.is_paralyzable:
+        raise no_closed_form(f"{a} and {b}", "a pair of detectors of both dead-time models")
+    if rates_a.is_paralyzable:
+        return independent * math.exp(pairs_hz(world, a, b) * short_s)
     # A shared click keeps each detector quiet for its own dead time. These are the areas, over
     # the dead times of both before a pair, in which one's click would have to fall after it.
     gap_s = min(long_s - short_s, short_s)
@@ -191,18 +243,5 @@ def _both_live(world: World, a: str, b: str) -> float:
     else:
         short_hz, long_hz = rates_b.seen_hz, rates_a.seen_hz
     overlap = (short_hz * short_quiet_s2 + long_hz * long_quiet_s2) / short_s
-    shared = _pairs_hz(world, a, b) * short_s / (1.0 + overlap)
+    shared = pairs_hz(world, a, b) * short_s / (1.0 + overlap)
     return independent / (1.0 - shared)
-
-
-def _lag_ps(world: World, a: str, b: str) -> int:
-    """Return the mean of b's click time less a's for a pair, both cables included."""
-    return _delay_ps(world, b) - _delay_ps(world, a)
-
-
-def _delay_ps(world: World, detector: str) -> int:
-    for arm in world.arms.values():
-        outputs = arm.parameters.outputs
-        if detector in (outputs.plus, outputs.minus):
-            return arm.parameters.delay_ps + world.detectors[detector].parameters.delay_ps
-    return world.detectors[detector].parameters.delay_ps

@@ -6,6 +6,10 @@
 - Above the latching current the wire stays normal: it does not click and has a high resistance,
   which heats it as long as a current flows. It recovers once the current was below what a hot
   spot needs, for the time in which the bias line settles.
+- The amplifier is coupled through a capacitor, which passes no mean current: at a high click
+  rate the mean of the pulses returns as bias and raises it in proportion to the rate
+  (A. J. Kerman et al., J. Appl. Phys. 113, 144511 (2013)). When the sum exceeds the latching
+  current, the wire latches; the nearer the bias to it, the lower the rate.
 - A pulse's height is proportional to the current. The comparator sees it with Gaussian noise;
   noise alone crosses the level at the rate f0 exp(-level^2/(2 sigma^2)) (S. O. Rice, Bell Syst.
   Tech. J. 24, 46 (1945), 3.3).
@@ -62,6 +66,13 @@ class NanowireParameters(BaseModel):
         le=90.0,
         # Detectors are run at some 80 % of the current they switch at.
         description="Bias above which the wire stays normal.",
+    )
+    latching_rate_hz: float = Field(
+        1e7,
+        gt=0.0,
+        # An order of magnitude below the inverse recovery time of 10 ns, from where on
+        # capacitively coupled wires have been seen to be unstable (Kerman et al.).
+        description="Click rate at which a wire at the nominal bias latches; inf is never.",
     )
     holding_ua: float = Field(
         1.0,
@@ -148,6 +159,13 @@ class Nanowire:
     def latch(self) -> None:
         """Let the wire turn normal now, as a burst of light does; a small current cannot."""
         self.is_latched = self.is_latched or abs(self._bias_ua) > self.parameters.holding_ua
+
+    def click(self, rate_hz: float) -> None:
+        """Let the wire click at a rate for some milliseconds, which may latch it."""
+        wire = self.parameters
+        shift = (wire.latching_ua / wire.nominal_bias_ua - 1.0) * rate_hz / wire.latching_rate_hz
+        if abs(self._bias_ua) * (1.0 + shift) > wire.latching_ua:
+            self.latch()
 
     def advance(self, duration_s: float) -> None:
         """Let time pass: a latched wire with little current recovers."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel
 
 from labctl.errors import LimitError, nearest
 
-__all__ = ["Node", "finite"]
+__all__ = ["Node", "finite", "is_same"]
 
 ParametersT = TypeVar("ParametersT", bound=BaseModel)
 
@@ -32,6 +32,10 @@ class Node(Generic[ParametersT]):
     def parameters(self) -> ParametersT:
         """The parameters of the next slice."""
         return self._parameters
+
+    def drift(self) -> dict[str, Any]:
+        """Return what is true of it now and changes by itself, besides its parameters."""
+        return {}
 
     def change(self, **changes: object) -> None:
         """Replace some parameters from the next slice on, e.g. `change(dark_rate_hz=1e4)`.
@@ -64,3 +68,8 @@ def finite(name: str, value: float, *, minimum: float = -math.inf) -> float:
         bound = f" of at least {minimum:g}" if math.isfinite(minimum) else ""
         raise LimitError(f"{name} = {value} is not a finite number{bound}")
     return float(value)
+
+
+def is_same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    """Return whether two tuples hold the same objects: nothing they stand for has changed."""
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))

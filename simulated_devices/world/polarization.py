@@ -12,9 +12,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from simulated_devices.world.parameters import BellStateName
+from simulated_devices.world.source_parameters import BellStateName, SourceParameters
 
-__all__ = ["Operator", "analyzer_operators", "bell_vector", "joint_probability", "werner_state"]
+__all__ = [
+    "Operator",
+    "analyzer_operators",
+    "bell_vector",
+    "joint_probability",
+    "pair_state",
+    "state_vector",
+    "werner_state",
+]
 
 Operator = NDArray[np.complex128]
 """A 2 x 2 (one photon) or 4 x 4 (two photons) complex matrix."""
@@ -31,6 +39,30 @@ _BELL_AMPLITUDES: dict[BellStateName, tuple[int, int, int, int]] = {
 def bell_vector(state: BellStateName) -> Operator:
     """Return the four amplitudes of a Bell state."""
     return np.array(_BELL_AMPLITUDES[state], dtype=np.complex128) / math.sqrt(2.0)
+
+
+def state_vector(parameters: SourceParameters) -> Operator:
+    """Return the four amplitudes of the source's pure state, normalized."""
+    if isinstance(parameters.state, str):
+        return bell_vector(parameters.state)
+    amplitudes = np.array([complex(*pair) for pair in parameters.state])
+    normalized: Operator = amplitudes / np.linalg.norm(amplitudes)
+    return normalized
+
+
+def pair_state(parameters: SourceParameters) -> Operator:
+    """Return the density matrix of the pairs: the pure state in white or colored noise.
+
+    Colored noise is the state without its coherence between H and V, as of pairs whose
+    polarization could be told from their time or color (A. Cabello, A. Feito, A. Lamas-Linares,
+    Phys. Rev. A 72, 052112 (2005)).
+    """
+    amplitudes = state_vector(parameters)
+    pure: Operator = np.outer(amplitudes, amplitudes.conj())
+    white: Operator = np.eye(4, dtype=np.complex128) / 4.0
+    rest = white if parameters.noise == "white" else np.diag(np.diag(pure))
+    mixed: Operator = parameters.visibility * pure + (1.0 - parameters.visibility) * rest
+    return mixed
 
 
 def werner_state(state: BellStateName, visibility: float) -> Operator:

@@ -1,108 +1,110 @@
-"""Photon pairs and which detectors they fire.
+"""The crystal: how many pairs it makes, of which polarization and color, and their outcomes.
 
-Pair creation is Poissonian. The pairs of a continuously pumped crystal are thermal in each
-spectral-temporal mode, but a mode lasts only the coherence time of the photons (below 1 ps for
-nanometres of bandwidth), so the smallest time a detector resolves holds K >> 1 modes, and the
-counts of K thermal modes with a mean of mu in all have the variance mu (1 + mu/K), which is
-Poissonian in this limit. It fails for narrow-band sources (K of order 1) and for pump pulses
-as short as the coherence time.
-
-Every pair independently has one outcome: at most one detector fires for the signal and one for
-the idler photon. The pairs of each outcome are therefore independent Poisson processes (Poisson
-colouring theorem; J. F. C. Kingman, Poisson Processes, 1993, 5.1), which is what the world
-draws: lost pairs cost nothing and no pair is decided one by one. Two pairs within one dead time
-or window ("multi-pair" events) are part of the process and need no extra rule.
+Pair creation is Poissonian unless told otherwise. The pairs of a continuously pumped crystal are
+thermal in each spectral-temporal mode, but a mode lasts only the coherence time of the photons
+(below 1 ps for nanometres of bandwidth), so the smallest time a detector resolves holds K >> 1
+modes, and the counts of K thermal modes with a mean of mu in all have the variance
+mu (1 + mu/K), which is Poissonian in this limit. It fails for narrow-band sources (K of order 1)
+and for pump pulses as short as the coherence time; `[simulation.source.statistics]` has both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from simulated_devices.world.node import Node, is_same
+from simulated_devices.world.pairs import PairColors, PairOutcome, pair_outcomes
+from simulated_devices.world.polarization import Operator, pair_state
+from simulated_devices.world.pump import Pump
+from simulated_devices.world.routes import Network, Way, filters, leaves
+from simulated_devices.world.source_parameters import SourceParameters
+from simulated_devices.world.spectrum import JointSpectrum, joint_spectrum
 
-import numpy as np
-
-from simulated_devices.world.node import Node, finite
-from simulated_devices.world.parameters import ArmParameters, SourceParameters
-from simulated_devices.world.polarization import (
-    Operator,
-    analyzer_operators,
-    joint_probability,
-)
-
-__all__ = ["Arm", "PairOutcome", "PairSource", "detection_operators", "pair_outcomes"]
+__all__ = ["PairLight", "PairSource"]
 
 
 class PairSource(Node[SourceParameters]):
-    """The crystal: pairs per mW, and their polarization state."""
+    """The crystal: pairs per mW, their polarization state and spectrum."""
 
-    wiring = frozenset({"pump"})
+    wiring = frozenset({"pump", "signal", "idler"})
 
-
-class Arm(Node[ArmParameters]):
-    """The way of one photon of each pair through its analyzer."""
-
-    wiring = frozenset({"photon", "outputs"})
+    def __init__(self, name: str, parameters: SourceParameters) -> None:
+        super().__init__(name, parameters)
+        self._state_of: SourceParameters | None = None
+        self._state: Operator = pair_state(parameters)
+        self._spectrum_of: tuple[object, float] = (None, 0.0)
+        self._spectrum: JointSpectrum | None = None
 
     @property
-    def analyzer_angle_deg(self) -> float:
-        """The linear polarization sent to the plus output, in degrees against H; settable.
+    def state(self) -> Operator:
+        """The (4, 4) density matrix of the pairs' polarization, signal first."""
+        parameters = self._parameters
+        if self._state_of is not parameters:
+            self._state = pair_state(parameters)
+            self._state_of = parameters
+        return self._state
 
-        It acts on the pairs created in the next slice and later.
-        """
-        return self._parameters.analyzer_angle_deg
-
-    @analyzer_angle_deg.setter
-    def analyzer_angle_deg(self, angle_deg: float) -> None:
-        # Angles are periodic, the parameter is limited: a rotator that turns on and on is fine.
-        angle = finite(f"{self.name}.analyzer_angle_deg", angle_deg) % 360.0
-        self._parameters = self._parameters.model_copy(update={"analyzer_angle_deg": angle})
-
-
-def detection_operators(
-    arm: ArmParameters, efficiencies: Mapping[str, float]
-) -> dict[str | None, Operator]:
-    """Return the measurement operator of each detector's click and, under None, of none.
-
-    `efficiencies` are those of the detectors by name. The operators add up to one.
-    """
-    transmission = 10.0 ** (-arm.loss_db / 10.0)
-    sides = analyzer_operators(arm.analyzer_angle_deg, arm.extinction_ratio)
-    operators: dict[str | None, Operator] = {}
-    no_click = np.eye(2, dtype=np.complex128)
-    for detector, side in zip((arm.outputs.plus, arm.outputs.minus), sides, strict=True):
-        if detector is not None:
-            operators[detector] = transmission * efficiencies[detector] * side
-            no_click = no_click - operators[detector]
-    operators[None] = no_click
-    return operators
+    def spectrum(self, pump_nm: float) -> JointSpectrum:
+        """Return the pairs' spectrum; the same object while nothing changed."""
+        parameters = self._parameters.spectrum
+        known, known_nm = self._spectrum_of
+        if self._spectrum is None or known is not parameters or known_nm != pump_nm:
+            self._spectrum = joint_spectrum(parameters, pump_nm)
+            self._spectrum_of = (parameters, pump_nm)
+        return self._spectrum
 
 
-@dataclass(frozen=True)
-class PairOutcome:
-    """What a pair does: the detectors its photons fire (None: lost) and how often per pair."""
+class PairLight:
+    """The pairs on their ways to the detectors: outcomes that are worked out once per change."""
 
-    signal: str | None
-    idler: str | None
-    probability: float
+    def __init__(
+        self, network: Network, source: PairSource, pump: Pump, signal: str, idler: str
+    ) -> None:
+        self._network = network
+        self._source = source
+        self._pump = pump
+        self.signal: Way = network.way(signal, "source.signal")
+        self.idler: Way = network.way(idler, "source.idler")
+        self._outcomes: tuple[PairOutcome, ...] = ()
+        self._outcomes_of: tuple[object, ...] = ()
+        self._efficiencies: tuple[float, ...] = ()
+        self._colors: PairColors | None = None
+        self._colors_of: tuple[object, ...] = ()
 
+    @property
+    def brightness(self) -> float:
+        """Pairs made relative to perfect phase matching."""
+        return self._source.spectrum(self._pump.wavelength_nm).brightness
 
-def pair_outcomes(
-    state: Operator,
-    signal: Mapping[str | None, Operator],
-    idler: Mapping[str | None, Operator],
-) -> tuple[PairOutcome, ...]:
-    """Return all outcomes in which at least one detector fires.
+    @property
+    def colors(self) -> PairColors:
+        """The filters on all routes, as they are now."""
+        spectrum = self._source.spectrum(self._pump.wavelength_nm)
+        linewidth = self._pump.parameters
+        state = (spectrum, linewidth, *self._network.routing_state())
+        if self._colors is None or not is_same(state, self._colors_of):
+            # The idler's frequencies fall, as filters do not expect.
+            idler = filters(self._network, self.idler, spectrum.idler_thz[::-1])[:, ::-1]
+            signal = filters(self._network, self.signal, spectrum.signal_thz)
+            linewidth_thz = linewidth.linewidth_ghz * 1e-3
+            self._colors = PairColors.of(spectrum, signal, idler, linewidth_thz)
+            self._colors_of = state
+        return self._colors
 
-    `signal` and `idler` are detection operators by detector name; the probabilities follow
-    from the Born rule on the two-photon state.
-    """
-    return tuple(
-        PairOutcome(
-            signal_detector,
-            idler_detector,
-            joint_probability(state, signal_operator, idler_operator),
-        )
-        for signal_detector, signal_operator in signal.items()
-        for idler_detector, idler_operator in idler.items()
-        if signal_detector is not None or idler_detector is not None
-    )
+    def outcomes(self) -> tuple[PairOutcome, ...]:
+        """Return what pairs do under the present parameters, and how often."""
+        colors = self.colors
+        parameters, state = self._source.parameters, self._source.state
+        # Objects are compared, not values: parts replace what changes. The matrices are worth
+        # it, they would take half the time of a quiet slice.
+        basis = (colors, parameters, *self._network.state())
+        efficiencies = self._network.efficiencies()
+        if efficiencies != self._efficiencies or not is_same(basis, self._outcomes_of):
+            self._outcomes = pair_outcomes(
+                state,
+                leaves(self._network, self.signal),
+                leaves(self._network, self.idler),
+                colors,
+                indistinguishability=parameters.indistinguishability,
+            )
+            self._outcomes_of = basis
+            self._efficiencies = efficiencies
+        return self._outcomes

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from simulated_devices.world.capture import CoarseWindow
+from simulated_devices.world.capture import CoarseWindow, Tail
 
 # Closed form erf(sqrt(ln 2)·t/FWHM): window over FWHM of the difference, part of the pairs inside.
 CAPTURE_TABLE = [(0.25, 0.2315), (0.5, 0.4439), (1, 0.7610), (1.5, 0.9226), (2, 0.9815)]
@@ -86,3 +86,40 @@ def test_part_of_the_width_is_the_integral_of_the_capture() -> None:
 def test_a_window_without_width_is_refused(window_full_ps: int, resolution_ps: int) -> None:
     with pytest.raises(ValueError, match="must be positive"):
         CoarseWindow(window_full_ps, resolution_ps)
+
+
+@pytest.mark.parametrize("sigma_ps", [0.0, 20.0, 300.0, 5000.0])
+@pytest.mark.parametrize("shift_ps", [15.0, 400.0, 6000.0])
+@pytest.mark.parametrize("mean_ps", [0.0, 900.0, -2500.0])
+def test_a_tail_is_captured_as_the_integral_over_its_delays_says(
+    sigma_ps: float, shift_ps: float, mean_ps: float
+) -> None:
+    window = CoarseWindow(3000, 500, 100)
+    # Midpoints of equal parts of the exponential's probability, and its far end.
+    parts = (np.arange(20_000) + 0.5) / 20_000
+    delays_ps = -shift_ps * np.log1p(-parts)
+    for sign in (1, -1):
+        expected = 0.75 * window.capture(mean_ps, sigma_ps) + 0.25 * np.mean(
+            [window.capture(mean_ps + sign * delay, sigma_ps) for delay in delays_ps.tolist()]
+        )
+        found = window.capture(mean_ps, sigma_ps, [Tail(0.25, sign * shift_ps)])
+        assert found == pytest.approx(expected, abs=2e-5)
+
+
+@pytest.mark.parametrize("mean_ps", [-2e6, 0.0, 2e6])
+@pytest.mark.parametrize(("sigma_ps", "shift_ps"), [(1e6, 1e-3), (1e-3, 1e6), (1e3, 30.0)])
+def test_extreme_tails_stay_between_nothing_and_everything(
+    mean_ps: float, sigma_ps: float, shift_ps: float
+) -> None:
+    window = CoarseWindow(1000, 1)
+    late = window.capture(mean_ps, sigma_ps, [Tail(1.0, shift_ps)])
+    early = window.capture(-mean_ps, sigma_ps, [Tail(1.0, -shift_ps)])
+    assert 0.0 <= late <= 1.0
+    assert late == pytest.approx(early, abs=1e-9)
+
+
+def test_a_vanishing_tail_changes_nothing() -> None:
+    window = CoarseWindow(1000, 81)
+    plain = window.capture(100.0, 200.0)
+    assert window.capture(100.0, 200.0, [Tail(1.0, 0.0)]) == pytest.approx(plain)
+    assert window.capture(100.0, 200.0, [Tail(1.0, 1e-6)]) == pytest.approx(plain, abs=1e-6)

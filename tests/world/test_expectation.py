@@ -51,17 +51,6 @@ def test_the_default_bench_has_the_rates_of_its_description(start_world: StartWo
     assert accidentals == pytest.approx(60.0, rel=0.01)
 
 
-def test_a_saturated_detector_reaches_the_golden_rate(start_world: StartWorld) -> None:
-    world = start_world(pump_mw=0.0, detector={"dark_rate_hz": 5e6, "dead_time_ns": 100.0})
-    assert expected_singles_hz(world, "bob_v") == pytest.approx(3_333_333, abs=1)
-
-
-def test_afterpulses_alone_cascade(start_world: StartWorld) -> None:
-    detector = {"dark_rate_hz": 1e6, "dead_time_ns": 0.0, "afterpulse_probability": 0.2}
-    world = start_world(pump_mw=0.0, detector=detector)
-    assert expected_singles_hz(world, "bob_v") == pytest.approx(1e6 / 0.8)
-
-
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("decay_ns", [50.0, 1000.0, 10_000.0])
 def test_afterpulses_in_the_dead_time_of_others_are_lost(
@@ -118,6 +107,27 @@ CASES: dict[str, dict[str, Any]] = {
     | {"detector": {"afterpulse_probability": 0.03, "afterpulse_decay_ns": 100.0}},
     "long-lived traps": BRIGHT
     | {"detector": {"afterpulse_probability": 0.03, "afterpulse_decay_ns": 5000.0}},
+    "paralyzable": BRIGHT | {"detector": {"dead_time_model": "paralyzable", "dead_time_ns": 60.0}},
+    "paralyzable, unequal": BRIGHT
+    | {
+        "detector": {"dead_time_model": "paralyzable", "dead_time_ns": 20.0},
+        "bob_detector": {"dead_time_model": "paralyzable", "dead_time_ns": 150.0},
+    },
+    "diffusion tails": BRIGHT
+    | {
+        "detector": {
+            "jitter_fwhm_ps": 350.0,
+            "jitter_tail_fraction": 0.3,
+            "jitter_tail_ps": 1500.0,
+            "dead_time_ns": 300.0,
+        },
+        "bob_detector": {
+            "jitter_fwhm_ps": 60.0,
+            "jitter_tail_fraction": 0.1,
+            "jitter_tail_ps": 600.0,
+            "dead_time_ns": 300.0,
+        },
+    },
     "wide jitter": BRIGHT | {"detector": {"jitter_fwhm_ps": 4000.0, "dead_time_ns": 300.0}},
 }
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from simulated_devices.world import SLICE_PS, Detector, DetectorParameters, expected_singles_hz
-from simulated_devices.world.detector import Drive
+from simulated_devices.world import expected_singles_hz
+from simulated_devices.world.detector import Detector, Drive
+from simulated_devices.world.detector_parameters import DetectorParameters
 from simulated_devices.world.nanowire import Nanowire, NanowireParameters
+from simulated_devices.world.slices import SLICE_PS
 
 StartWorld = Callable[..., Any]
 Collect = Callable[..., Any]
@@ -157,3 +159,30 @@ def test_light_follows_the_drive(start_world: StartWorld, collect: Collect) -> N
     clicks = collect(world, 100)
     for name, rate_hz in expected_hz.items():
         assert abs(clicks[name].size - rate_hz) < 5 * math.sqrt(rate_hz)
+
+
+@pytest.mark.parametrize(
+    # At 10 of 13 µA the shift must be 30 %, which is 10 Mcps; at 12 µA it must be 1/12.
+    ("bias_ua", "limit_hz"),
+    [(10.0, 1e7), (12.0, 1e7 / 3.6), (6.5, 1e7 / 0.3)],
+)
+def test_a_high_click_rate_latches_the_wire(bias_ua: float, limit_hz: float) -> None:
+    wire = wire_at(bias_ua, nominal_bias_ua=10.0, latching_ua=13.0, latching_rate_hz=1e7)
+    wire.click(0.999 * limit_hz)
+    assert not is_latched(wire)
+    wire.click(1.001 * limit_hz)
+    assert is_latched(wire)
+    wire.click(0.0)
+    assert is_latched(wire)
+    wire.bias_ua = 0.0
+    wire.advance(wire.parameters.recovery_s)
+    assert not is_latched(wire)
+
+
+def test_a_wire_without_bias_or_without_limit_does_not_latch() -> None:
+    wire = wire_at(0.5, latching_rate_hz=1e3)
+    wire.click(1e12)
+    assert not is_latched(wire)
+    wire = wire_at(10.0, latching_rate_hz=math.inf)
+    wire.click(1e12)
+    assert not is_latched(wire)

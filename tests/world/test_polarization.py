@@ -7,7 +7,6 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from simulated_devices.world.parameters import BellStateName
 from simulated_devices.world.polarization import (
     Operator,
     analyzer_operators,
@@ -15,6 +14,7 @@ from simulated_devices.world.polarization import (
     joint_probability,
     werner_state,
 )
+from simulated_devices.world.source_parameters import BellStateName
 
 BELL_STATES: tuple[BellStateName, ...] = get_args(BellStateName)
 
