@@ -6,6 +6,10 @@ The YAML stays valid for stock pyvisa-sim (`@sim`), which ignores the keys we ad
   of the instrument's model, which may refuse with ValueError (answered by the setter's `e`).
 - `dialogues[].call: method`: the command calls that method of the model; the text it
   returns is the reply, None means the dialogue's own `r`.
+- `syntax: scpi`: one line may hold several commands, as SCPI-99 (6.2.4) and IEEE 488.2 (8.4)
+  have it: after `;` a command is looked for beside the one before it unless it begins with `:`
+  or `*`, and the replies to one line are one message, joined by `;`. (Stock pyvisa-sim takes
+  every command of a line from the root and sends each reply by itself.)
 - `error.error_queue[].range_error: text`: what the SCPI error queue gets for a value that the
   file's limits or the model refuse, where the setter has no `e`. (Stock pyvisa-sim cannot tell
   a refused value from an unknown command: it queues `command_error` for both.)
@@ -17,7 +21,7 @@ pyproject.toml pins its minor version.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +35,10 @@ __all__ = ["DialogueDevice", "load_dialogue"]
 
 _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _LINE_END = re.compile(rb"[\r\n]+")
+#: One command of a line of SCPI; a semicolon inside quotes separates nothing (IEEE 488.2, 7.7.5).
+_SCPI_UNIT = re.compile(rb"""(?:[^;"']|"[^"]*"?|'[^']*'?)+""")
+#: SCPI-99, 9: the bit of the status byte that says the error queue is not empty.
+_ERROR_AVAILABLE = 0x04
 
 
 @cache
@@ -85,6 +93,7 @@ class DialogueDevice(Device):  # type: ignore[misc]  # pyvisa-sim ships no types
         self._calls: dict[bytes, Callable[[], str | None]] = {}
         self._pending = b""
         self._error_kind = "command_error"
+        self._is_scpi = definition.get("syntax") == "scpi"
         (end,) = definition["eom"].values()
         self._response_eom = to_bytes(end["r"])
         self.add_error_handler(definition.get("error", {}))
@@ -107,9 +116,18 @@ class DialogueDevice(Device):  # type: ignore[misc]  # pyvisa-sim ships no types
         """Take bytes from the host; a line ends with CR, LF or both, as real firmware takes it."""
         *lines, self._pending = _LINE_END.split(self._pending + data)
         for line in lines:
+            if self._is_scpi:
+                replies = [self._reply_to(command) for command in _scpi_commands(line)]
+                sent = [reply for reply in replies if reply is not None]
+                self._answer(b";".join(sent) if sent else None)
+                continue
             for command in line.split(self.delimiter) if self.delimiter else (line,):
                 if command:
-                    self._answer(command.strip())
+                    self._answer(self._reply_to(command.strip()))
+
+    def device_clear(self) -> None:
+        """Forget half a command (IEEE 488.2, 5.8: device clear resets the parser)."""
+        self._pending = b""
 
     def clear_error_queues(self) -> None:
         """Forget the errors that nobody has asked for (`*CLS`)."""
@@ -122,7 +140,16 @@ class DialogueDevice(Device):  # type: ignore[misc]  # pyvisa-sim ships no types
         queues = self._error_queues.values()
         return tuple(error.decode() for queue in queues for error in queue._queue)  # noqa: SLF001  all private names of pyvisa-sim are used here
 
-    def _answer(self, command: bytes) -> None:
+    @property
+    def status_byte(self) -> int:
+        """What is worth a service request (IEEE 488.2, 11.2), but for what waits to be read."""
+        return _ERROR_AVAILABLE if self.unread_errors else 0
+
+    def _answer(self, reply: bytes | None) -> None:
+        if reply is not None:
+            self._send(reply + self._response_eom)
+
+    def _reply_to(self, command: bytes) -> bytes | None:
         response = None
         self._error_kind = "command_error"
         if command in self._calls and (text := self._calls[command]()) is not None:
@@ -131,8 +158,7 @@ class DialogueDevice(Device):  # type: ignore[misc]  # pyvisa-sim ships no types
             response = self._match_or_none(command)
         if response is None:
             response = self.error_response(self._error_kind)
-        if response is not NoResponse and response is not None:
-            self._send(bytes(response) + self._response_eom)
+        return None if response is NoResponse or response is None else bytes(response)
 
     def _match_or_none(self, command: bytes) -> Any:
         try:
@@ -143,3 +169,19 @@ class DialogueDevice(Device):  # type: ignore[misc]  # pyvisa-sim ships no types
     def _note_refusal(self) -> None:
         if self._error_queues:
             self._error_kind = "range_error"
+
+
+def _scpi_commands(line: bytes) -> Iterator[bytes]:
+    """Yield the commands of a line with the path that SCPI gives each, and no leading colon."""
+    path = b""
+    for unit in _SCPI_UNIT.findall(line):
+        command = unit.strip()
+        if not command:
+            continue
+        if command.startswith(b"*"):
+            yield command
+            continue
+        command = command[1:] if command.startswith(b":") else path + command
+        yield command
+        header = command.split(maxsplit=1)[0] if command else b""
+        path = header[: header.rfind(b":") + 1]
