@@ -58,7 +58,7 @@ def _options(
     del version, debug
 
 
-for _module in ("setup", "instruments", "live", "run", "files", "recorded"):
+for _module in ("setup", "instruments", "live", "run", "files", "recorded", "simulate"):
     importlib.import_module(f"labctl.cli.{_module}").add_to(app)
 
 
