@@ -13,12 +13,17 @@ from pydantic import ValidationError
 
 from labctl.errors import ConfigError, LinkError
 from labctl.transport import Address, Wire, WireOptions
+from simulated_devices.faults import AppliedFault, FaultKind, FaultMenu
 from simulated_devices.instrument import Builder, Instrument, Surroundings
+from simulated_devices.library_port import open_library
+from simulated_devices.parameter_log import ParameterLog, parameter_file
 from simulated_devices.truth import TruthLog
 from simulated_devices.wire import Port, PortWire
-from simulated_devices.world import SLICE_PS, World, WorldParameters
+from simulated_devices.world import SLICE_PS, History, World, WorldParameters
+from simulated_devices.world.node import Node
 
 if TYPE_CHECKING:
+    from simulated_devices.serve import LabServer
     from simulated_devices.visa import SimulatedVisaLibrary
 
 __all__ = ["InstrumentSeat", "SimulatedLab"]
@@ -44,6 +49,9 @@ class InstrumentSeat:
 class SimulatedLab:
     """Owns the world, its time and every simulated instrument; it is the bench's Clock too.
 
+    `truth_file` lists every tag that the tagger sends (of several taggers: one file each, with
+    the tagger's name at its end), and the true parameters beside it.
+
     With `speed` 0 time is stepped: it passes only inside `wait`, and there only as fast as the
     readers of all streams follow, so that equal seeds and equal calls give equal bytes. With
     `speed` N a thread lets N seconds pass per second.
@@ -66,25 +74,22 @@ class SimulatedLab:
         self.seed = seed
         self.speed = speed
         self.instruments: dict[str, Instrument] = {}
+        self._seats = tuple(seats)
         self._stepping = threading.RLock()
         self._ports: dict[str, Port] = {}
-        self.truth = {seat.name: self._truth_of(seat, truth_file) for seat in seats}
-        for seat in seats:
-            instrument = seat.build(
-                Surroundings(
-                    seat.name,
-                    self.world,
-                    seat.inputs,
-                    options.get(seat.name, {}),
-                    self.truth[seat.name],
-                )
-            )
-            self.instruments[seat.name] = instrument
-            instrument.port.guard = self._stepping
-            self._ports[seat.address.canonical] = instrument.port
-            for port, companion in instrument.companion_ports.items():
-                companion.guard = self._stepping
-                self._ports[seat.address.at_port(port).canonical] = companion
+        self.truth: dict[str, TruthLog] = {}
+        self._parameter_log = ParameterLog(parameter_file(truth_file)) if truth_file else None
+        try:
+            self._seat_all(options, truth_file)
+        except BaseException:
+            self._close_logs()
+            raise
+        #: What was true of every part of the world, and since when.
+        self.history = History(
+            self.world.nodes | self._clocks(),
+            self._parameter_log.tell if self._parameter_log else None,
+        )
+        self._faults = FaultMenu(self.instruments, self.world)
         self._library: SimulatedVisaLibrary | None = None
         self._started_s = time.monotonic()
         self._given_up_s = 0.0
@@ -93,6 +98,31 @@ class SimulatedLab:
         if speed > 0:
             self._thread = threading.Thread(target=self._live, name="simulated lab", daemon=True)
             self._thread.start()
+
+    def _seat_all(self, options: Mapping[str, Any], truth_file: Path | None) -> None:
+        taggers = [seat.name for seat in self._seats if seat.inputs]
+        for seat in self._seats:
+            own_file = None if truth_file is None or seat.name not in taggers else truth_file
+            if own_file is not None and len(taggers) > 1:
+                own_file = own_file.with_name(f"{own_file.name}.{seat.name}")
+            truth = self.truth[seat.name] = TruthLog(own_file)
+            instrument = seat.build(
+                Surroundings(seat.name, self.world, seat.inputs, options.get(seat.name, {}), truth)
+            )
+            self.instruments[seat.name] = instrument
+            self._ports[seat.address.canonical] = instrument.port
+            for port, companion in instrument.companion_ports.items():
+                self._ports[seat.address.at_port(port).canonical] = companion
+        for wire in self._ports.values():
+            wire.guard, wire.now_s = self._stepping, self.now_s
+
+    def _clocks(self) -> dict[str, Node[Any]]:
+        """Return the clocks of the instruments that have one of their own."""
+        clocks = {
+            f"clock of {name}": getattr(instrument, "clock", None)
+            for name, instrument in self.instruments.items()
+        }
+        return {name: clock for name, clock in clocks.items() if isinstance(clock, Node)}
 
     #: How the laboratory that opens this one describes an instrument to it.
     seat = InstrumentSeat
@@ -123,13 +153,17 @@ class SimulatedLab:
         port = self._ports.get(address.canonical)
         if port is None:
             raise LinkError("no simulated instrument has this address", address=address.text)
+        if address.kind == "library":
+            return open_library(port, address, options)
         if address.kind != "visa":
             return PortWire(port, address.text)
         # pyvisa takes 0.2 s to import, so only a bench with VISA instruments pays for it.
         from labctl.transport.visa import VisaWire  # noqa: PLC0415
 
         library = self.visa_library()
-        library.add(address.target, port)
+        # A serial instrument may be known by its device and opened by its VISA name.
+        owner = next((i for i in self.instruments.values() if i.port is port), None)
+        library.add(address.target, port, owner)
         return VisaWire(address.target, options, library)
 
     def visa_library(self) -> SimulatedVisaLibrary:
@@ -137,8 +171,49 @@ class SimulatedLab:
         from simulated_devices.visa import new_library  # noqa: PLC0415  as above
 
         if self._library is None:
-            self._library = new_library()
+            library = new_library()
+            for seat in self._seats:
+                if seat.address.kind == "visa":
+                    instrument = self.instruments[seat.name]
+                    library.add(seat.address.target, instrument.port, instrument)
+            self._library = library
         return self._library
+
+    def new_server(self) -> LabServer:
+        """Return a server of the instruments for other programs; nothing is served yet."""
+        from simulated_devices.serve import LabServer  # noqa: PLC0415  only where one serves
+
+        return LabServer(self.instruments)
+
+    def fault(self, name: str, kind: str, /, **arguments: Any) -> AppliedFault:
+        """Let something go wrong at an instrument, its wire or a part of the world, or mend it.
+
+        It happens between two slices of world time. `faults` says what there is; texts are
+        converted to the types of the arguments.
+
+        Raises:
+            LimitError: the name, the kind or an argument is unknown, or a value makes no sense.
+        """
+        with self._stepping:
+            return self._faults.apply(name, kind, arguments)
+
+    def faults(self, name: str) -> tuple[FaultKind, ...]:
+        """Return what can go wrong at an instrument or a part of the world.
+
+        Raises:
+            LimitError: nothing has this name.
+        """
+        return self._faults.kinds(name)
+
+    @property
+    def fault_names(self) -> tuple[str, ...]:
+        """Where something can go wrong."""
+        return self._faults.names
+
+    @property
+    def fault_log(self) -> tuple[AppliedFault, ...]:
+        """What has gone wrong so far, in order."""
+        return tuple(self._faults.log)
 
     @property
     def is_stepped(self) -> bool:
@@ -182,13 +257,13 @@ class SimulatedLab:
         self._closing.set()
         if self._thread is not None:
             self._thread.join()
+        self._close_logs()
+
+    def _close_logs(self) -> None:
         for log in self.truth.values():
             log.close()
-
-    def _truth_of(self, seat: InstrumentSeat, truth_file: Path | None) -> TruthLog:
-        if truth_file is None or not seat.inputs:
-            return TruthLog()
-        return TruthLog(truth_file)
+        if self._parameter_log is not None:
+            self._parameter_log.close()
 
     def _wall_s(self) -> float:
         wall_s: float = (time.monotonic() - self._started_s) * self.speed
@@ -196,6 +271,7 @@ class SimulatedLab:
 
     def _step(self) -> None:
         with self._stepping:
+            self.history.note(self.world.time_ps)
             clicks = self.world.step()
             for instrument in self.instruments.values():
                 instrument.advance(clicks)

@@ -11,11 +11,12 @@ from labctl.errors import ConfigError
 
 __all__ = ["FORMS", "Address", "parse_address"]
 
-WireKind = Literal["visa", "serial", "tcp", "file"]
+WireKind = Literal["visa", "serial", "tcp", "file", "library"]
 
 FORMS = (
     "serial:///dev/ttyUSB0, serial://COM3, tcp://192.168.1.20:5025, "
-    "a VISA resource such as ASRL/dev/ttyUSB0::INSTR, or file://PATH for a recording"
+    "a VISA resource such as ASRL/dev/ttyUSB0::INSTR, library://VENDOR/SERIAL for an instrument "
+    "with a vendor's library, or file://PATH for a recording"
 )
 
 _VISA = re.compile(
@@ -28,6 +29,8 @@ _CLASSES = {"INSTR", "SOCKET", "INTFC", "RAW", "BACKPLANE", "MEMACC", "SERVANT"}
 #: form has, and what stands for the missing one (VPP-4.3, section 4.3.1).
 _DEFAULT_PART = {"TCPIP": (2, "INST0"), "USB": (4, "0")}
 _TCP = re.compile(r"^tcp://(?P<host>[^:/\s]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})/?$")
+#: Without a serial number: the only instrument of the vendor on this computer.
+_LIBRARY = re.compile(r"^library://(?P<vendor>[A-Za-z0-9_-]+)(/(?P<serial>[^/\s]*))?$")
 _MAX_PORT = 65_535
 
 
@@ -47,6 +50,8 @@ class Address:
             return f"tcp://{self.target.lower()}:{self.port}"
         if self.kind == "file":
             return f"file://{Path(self.target).resolve()}"
+        if self.kind == "library":
+            return f"library://{self.target}"
         if self.kind == "serial":
             return _canonical_serial(self.target)
         if serial := _ASRL.fullmatch(self.target):
@@ -80,6 +85,8 @@ def parse_address(text: str) -> Address:
         if not 0 < port <= _MAX_PORT:
             raise ConfigError(f'address "{text}": port {port} is outside 1 to {_MAX_PORT}')
         return Address(text, "tcp", match["host"].strip("[]"), port)
+    if match := _LIBRARY.match(text):
+        return Address(text, "library", f"{match['vendor'].lower()}/{match['serial'] or ''}")
     if _VISA.match(text):
         return Address(text, "visa", text)
     raise ConfigError(f'address "{text}" has no known form; write {FORMS}')

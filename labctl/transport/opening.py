@@ -40,6 +40,10 @@ def open_wire(address: Address, options: WireOptions) -> Wire:
             "a file is played by the driver replay only, and inside an open laboratory",
             address=address.text,
         )
+    if address.kind == "library":
+        from labctl.transport.library import LibraryWire  # noqa: PLC0415  only when used
+
+        return LibraryWire(address.target, options)
     from labctl.transport.visa import VisaWire  # noqa: PLC0415  pyvisa takes 0.2 s to import
 
     return VisaWire(address.target, options)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 
 from simulated_devices.world.arm import Arm
 from simulated_devices.world.motion import Motion, plan_move, plan_stop
+from simulated_devices.world.optics.wave_plate import WavePlate
 from simulated_devices.world.slices import PS_PER_S
 
 __all__ = ["Arrival", "RotationMount"]
@@ -53,7 +55,7 @@ class RotationMount:
         self.acceleration_deg_s2 = 10.0
         self.home_offset_deg = -switch_deg
         self._switch_deg = switch_deg
-        self._plate_of: Arm | None = None
+        self._turn: Callable[[float], None] | None = None
         self._plate_zero_deg = 0.0
         self._now_ps = 0
         self._start_ps = 0
@@ -67,8 +69,23 @@ class RotationMount:
 
         `zero_offset_deg` is the mount's angle at which the plate's fast axis is at H.
         """
-        self._plate_of = arm
-        self._plate_zero_deg = zero_offset_deg
+
+        # A half-wave plate at x turns the analyzed polarization by 2x.
+        def turn(angle_deg: float) -> None:
+            arm.analyzer_angle_deg = 2.0 * angle_deg
+
+        self._hold(turn, zero_offset_deg)
+
+    def carry(self, plate: WavePlate, zero_offset_deg: float) -> None:
+        """Put a plate of the optics into the mount; its fast axis is at H at `zero_offset_deg`."""
+
+        def turn(angle_deg: float) -> None:
+            plate.angle_deg = angle_deg
+
+        self._hold(turn, zero_offset_deg)
+
+    def _hold(self, turn: Callable[[float], None], zero_offset_deg: float) -> None:
+        self._turn, self._plate_zero_deg = turn, zero_offset_deg
         self._show_plate()
 
     @property
@@ -201,8 +218,7 @@ class RotationMount:
         return (self._now_ps - self._start_ps) / PS_PER_S
 
     def _show_plate(self) -> None:
-        # A half-wave plate at x turns the analyzed polarization by 2x. The world looks once a
-        # slice, so light in a slice sees the plate as it stood at the slice's beginning.
-        if self._plate_of is not None:
-            angle_deg = 2.0 * (self.angle_deg - self._plate_zero_deg)
-            self._plate_of.analyzer_angle_deg = angle_deg
+        # The world looks once a slice, so light in a slice sees the plate as it stood at the
+        # slice's beginning.
+        if self._turn is not None:
+            self._turn(self.angle_deg - self._plate_zero_deg)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -114,6 +114,14 @@ class SiteClock(Node[SiteClockParameters]):
         #: Whether the reference input has a signal; settable from any thread, acts from the
         #: next slice on.
         self.has_reference = True
+
+    def drift(self) -> dict[str, Any]:
+        """Return how far off the clock is, how fast it gains, and whether it is locked."""
+        return {
+            "present_offset_ps": self.offset_ps,
+            "present_frequency_offset": self.frequency_offset,
+            "is_locked": self.is_locked,
+        }
 
     @property
     def is_locked(self) -> bool:

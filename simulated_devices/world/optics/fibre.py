@@ -44,9 +44,7 @@ class Fibre(Evolving[FibreParameters]):
         self._show_slice(parameters, 0.0)
         self.faults: dict[str, Callable[..., None]] = {"drift_step": self.drift_step}
 
-    def drift_step(
-        self, *, s1_rad: float = 0.0, s2_rad: float = 0.0, s3_rad: float = 0.5
-    ) -> None:
+    def drift_step(self, *, s1_rad: float = 0.0, s2_rad: float = 0.0, s3_rad: float = 0.5) -> None:
         """Turn the polarization for good, as a touched fibre does."""
         self.kick(s1_rad, s2_rad, s3_rad)
 
