@@ -10,7 +10,14 @@ from simulated_devices.truth import TruthLog
 from simulated_devices.wire import Port
 from simulated_devices.world import Slice, World
 
-__all__ = ["Builder", "Instrument", "Surroundings"]
+__all__ = ["Builder", "Fault", "Instrument", "Surroundings", "faults_of"]
+
+Fault = Callable[..., None]
+"""Something that goes wrong in an instrument, or is mended again.
+
+It takes keyword arguments only, each annotated with bool, int, float or str and with a default;
+the first line of its docstring says what happens. It raises LimitError for a value that makes
+no sense. It is called with the laboratory's lock held, between two slices of world time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,15 @@ class Instrument(Protocol):
     def advance(self, slice_: Slice) -> None:
         """Live through one slice of world time."""
         ...
+
+
+def faults_of(instrument: Instrument) -> Mapping[str, Fault]:
+    """Return what can go wrong in an instrument itself, by name; its wire's faults are apart.
+
+    An instrument offers them in an attribute `faults`; those without one have none.
+    """
+    found: Mapping[str, Fault] = getattr(instrument, "faults", {})
+    return found
 
 
 #: What the entry-point group `labctl.simulators` holds.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from labctl.device.parameter import Limits, Reading, Setting
 from labctl.device.request import Request
-from labctl.errors import InstrumentError, ProtocolError
+from labctl.errors import InstrumentError, LinkError, ProtocolError
 from labctl.transport import Link, WireOptions
 
 __all__ = ["Companion", "Device", "Identity"]
@@ -52,6 +52,7 @@ class Device:
         companions: links to the ports declared in `companion_wires`, by their names.
         limits: limits narrowed by the configuration, by setting.
         on_change: called as (setting, value, unit) after a setting was set.
+        identity: what the instrument said it is when it was connected.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
@@ -78,6 +79,24 @@ class Device:
         self.name = name
         self.limits: Mapping[str, Limits] = limits or {}
         self.on_change: Callable[[str, Any, str], None] | None = None
+        self.identity: Identity | None = None
+
+    def reconnect(self) -> None:
+        """Open the links anew after they were lost; nothing is set or switched on.
+
+        Raises:
+            LinkError: the instrument is still out of reach, or another one answers.
+        """
+        for link in (self.link, *self.companions.values()):
+            link.reconnect()
+        found = self.identify()
+        if self.identity is not None and found != self.identity:
+            self.link.suspect()
+            raise LinkError(
+                f"another instrument answers: {found}, where {self.identity} was connected",
+                device=self.name,
+                hint="Put the cables back as they were, or open the laboratory again.",
+            )
 
     def identify(self) -> Identity:
         """Ask the instrument what it is.

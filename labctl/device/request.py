@@ -61,6 +61,7 @@ class Request(Generic[T]):
 
     def _exchange(self, link: Link) -> bytes:
         assert self.receive is not None  # noqa: S101  perform has looked
+        link.await_late_messages()
         with link.transaction():
             link.write(self.command)
             try:

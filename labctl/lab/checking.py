@@ -35,6 +35,7 @@ def check_bench(
         _check_settings(name, instrument, drivers[name], limits, problems)
     _check_detectors(config, drivers, problems, dropped)
     _check_stations(config, drivers, problems, dropped)
+    _check_simulated_options(config, problems, dropped)
     return drivers
 
 
@@ -187,6 +188,18 @@ def _check_stations(
                     f"[stations.{name}] detectors",
                     _unknown("detector", detector, list(config.detectors)),
                 )
+
+
+def _check_simulated_options(
+    config: BenchConfig, problems: Problems, dropped: frozenset[str]
+) -> None:
+    options = config.simulation.get("instruments", {})
+    for name in options if isinstance(options, dict) else ():
+        if name not in config.instruments and name not in dropped:
+            problems.add(
+                f"[simulation.instruments.{name}]",
+                _unknown("instrument", name, list(config.instruments)),
+            )
 
 
 def _settings(driver: type[Device]) -> dict[str, Setting[Any]]:

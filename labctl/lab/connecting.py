@@ -70,7 +70,8 @@ class Connector:
                 for key, c in driver.companion_wires.items()
             }
             device = driver(link, name=name, limits=instrument.limits, companions=companions)
-            return device, device.identify()
+            device.identity = device.identify()
+            return device, device.identity  # noqa: TRY300  what fails here is closed below
         except LabError as error:
             error.device = error.device or name
             for opened in links:

@@ -11,13 +11,14 @@ from typing import Any, Self, cast
 from labctl.bus import Alarm, Bus, Message, ParameterChanged
 from labctl.clock import Clock
 from labctl.device import Device, Identity, Setting, parse_text
-from labctl.errors import ConfigError, InterlockError, LabError, nearest
+from labctl.errors import ConfigError, InterlockError, LabError, LinkError, nearest
 from labctl.lab.bench import Bench
 from labctl.lab.calibration import load_calibration
 from labctl.lab.connecting import Connector
 from labctl.lab.control import ControlEndpoint
+from labctl.lab.faulting import fault_handlers
 from labctl.lab.loading import LoadedBench, load_bench
-from labctl.lab.safety import SafetyReport
+from labctl.lab.safety import SafetyReport, make_one_safe
 from labctl.tags import TagPump, TimeTagger
 
 __all__ = ["Lab"]
@@ -197,6 +198,7 @@ class Lab:
             "safe": lambda _: self._answer_safe(),
             "get": lambda message: self._answer_get(str(message.get("path"))),
             "set": self._answer_set,
+            **fault_handlers(self.simulation),
         }
 
     def status(self) -> dict[str, Any]:
@@ -254,12 +256,19 @@ class Lab:
             if was_on:
                 continue
             try:
-                if self.devices[name].emission:  # type: ignore[attr-defined]  # a laser
-                    self.devices[name].make_safe()
+                if self._emits(name):
+                    make_one_safe(self.devices[name])
             except LabError as error:
                 error.device = error.device or name
                 failures.append(str(error))
         return failures
+
+    def _emits(self, name: str) -> bool:
+        """Return whether a laser emits; what is out of reach must be assumed to."""
+        try:
+            return bool(self.devices[name].emission)  # type: ignore[attr-defined]  # a laser
+        except LinkError:
+            return True
 
     def __enter__(self) -> Self:
         return self

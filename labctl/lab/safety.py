@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from labctl.device import Device
-from labctl.errors import LabError
+from labctl.errors import LabError, LinkError
 
-__all__ = ["SafetyReport", "make_all_safe"]
+__all__ = ["SafetyReport", "make_all_safe", "make_one_safe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,25 @@ def make_all_safe(devices: Iterable[Device]) -> SafetyReport:
     return SafetyReport(confirmed, failures)
 
 
-def _make_safe(device: Device) -> str:
+def make_one_safe(device: Device) -> None:
+    """Make a device safe; over a link that was lost, after connecting it anew.
+
+    Raises:
+        LabError: it could not be confirmed to be safe.
+    """
     try:
         device.make_safe()
+    except LinkError as lost:
+        try:
+            device.reconnect()
+        except LabError as error:
+            raise LinkError(f"{lost} Connecting anew failed: {error}") from error
+        device.make_safe()
+
+
+def _make_safe(device: Device) -> str:
+    try:
+        make_one_safe(device)
     except LabError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001  a driver's bug must not keep the others unsafe

@@ -2,17 +2,17 @@
 
 The lock is held for one exchange or one declared transaction, never across a settle or a
 move, so that `safe` from another thread gets in between at once. After an exchange that
-failed, the input is emptied before the next command. After a reply that did not come in
-time it may still come, before that of the next command (instruments answer in order): the
-next query therefore waits 0.1 s longer and takes the last line of what arrives.
+failed, the input is emptied before the next command; what the instrument is late with is told
+from what it answers next (labctl.transport.lateness).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Self
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Self, TypeVar
 
 from labctl.errors import (
     InterlockError,
@@ -21,20 +21,23 @@ from labctl.errors import (
     ProtocolError,
     ReplyTimeoutError,
 )
+from labctl.transport.lateness import LateReplies
 from labctl.transport.wire import Wire, WireOptions
 
 __all__ = ["Link"]
+
+T = TypeVar("T")
 
 #: A reply without terminator longer than this is not a line of any instrument we know.
 MAX_LINE_BYTES = 65_536
 #: A stream that was told to end is over when nothing arrived for this long.
 _QUIET_S = 0.03
-#: A late reply is followed by the reply to the next command within this time ...
-_LATE_S = 0.1
-#: ... and more lines than this are not late replies.
-_MAX_LATE_LINES = 16
 #: ... and is broken when it still sends after this much.
 _MAX_DRAIN_BYTES = 64 * 1024 * 1024
+#: More lines than this are not late replies.
+_MAX_LATE_LINES = 16
+#: Awaiting late messages, the link lets others send this often.
+_PIECE_S = 0.02
 
 
 class Link:
@@ -48,7 +51,7 @@ class Link:
         self._read_end = self.options.read_termination
         self._timeout_s = self.options.timeout_s
         self._is_suspect = False
-        self._is_owed_reply = False
+        self._late = LateReplies(self._timeout_s)
         self._is_closed = False
         self._is_streaming = False
 
@@ -63,23 +66,26 @@ class Link:
             self._begin()
             if self._is_streaming:
                 self.refuse_while_streaming(command.decode("ascii", "replace"), "answered")
+            sent_s = time.monotonic()
             try:
                 self._wire.write(command + self._write_end)
                 reply = self._wire.read_until(self._read_end, self._timeout_s)
-                if self._is_owed_reply:
-                    reply = self._last_line(reply)
+                if self._late.is_line_due:
+                    reply = self._last_line(reply, sent_s)
             except BaseException as error:
                 self._is_suspect = True
-                self._is_owed_reply |= isinstance(error, ReplyTimeoutError)
+                if isinstance(error, ReplyTimeoutError):
+                    self._late.miss_line(sent_s)
                 raise
             return reply[: -len(self._read_end)]
 
-    def _last_line(self, line: bytes) -> bytes:
-        for _ in range(_MAX_LATE_LINES):
+    def _last_line(self, line: bytes, sent_s: float) -> bytes:
+        """Return the reply to the command sent at `sent_s`, of which `line` may be a former's."""
+        for lines in range(1, _MAX_LATE_LINES + 1):
             try:
-                line = self._wire.read_until(self._read_end, _LATE_S)
+                line = self._wire.read_until(self._read_end, self._late.wait_s(lines, sent_s))
             except ReplyTimeoutError:
-                self._is_owed_reply = False
+                self._late.catch_up()
                 return line
         raise ProtocolError("the instrument sends lines unasked", address=self.address)
 
@@ -103,8 +109,8 @@ class Link:
             self._refuse_closed()
             try:
                 reply = self._wire.read_until(self._read_end, self._timeout_s)
-            except BaseException:
-                self._is_suspect = True
+            except BaseException as error:
+                self._note_broken_message(error)
                 raise
             return reply[: -len(self._read_end)]
 
@@ -116,8 +122,8 @@ class Link:
             try:
                 while len(received) < count:
                     received += self._wire.read(count - len(received), self._timeout_s)
-            except BaseException:
-                self._is_suspect = True
+            except BaseException as error:
+                self._note_broken_message(error)
                 raise
         return bytes(received)
 
@@ -131,6 +137,33 @@ class Link:
         """
         self._refuse_closed()
         return self._wire.read(max_bytes, timeout_s)
+
+    def call(self, function: Callable[[Any, Any], T]) -> T:
+        """Return what `function` makes of a vendor's library and its open instrument.
+
+        Raises:
+            LinkError: the wire carries bytes, or is lost.
+            InstrumentError: the library refused.
+        """
+        with self._lock:
+            return self.call_alongside(function)
+
+    def call_alongside(self, function: Callable[[Any, Any], T]) -> T:
+        """Do as `call`, without the lock: a stream has one reader, and others may call meanwhile.
+
+        Raises:
+            LinkError: the wire carries bytes, or is lost.
+            InstrumentError: the library refused.
+        """
+        self._refuse_closed()
+        carry: Callable[[Callable[[Any, Any], T]], T] | None = getattr(self._wire, "call", None)
+        if carry is None:
+            raise LinkError(
+                "the driver calls its vendor's library, and this wire carries bytes",
+                address=self.address,
+                hint="The address of its instrument is library://VENDOR/SERIAL.",
+            )
+        return carry(function)
 
     def read_block(self) -> bytes:
         """Return the payload of an IEEE 488.2 definite-length block (`#<n><length><data>`).
@@ -154,6 +187,22 @@ class Link:
                     address=self.address,
                 )
             return self.read_exactly(int(length_text))
+
+    def await_late_messages(self) -> None:
+        """Read and forget what may still come of a message that did not come in time.
+
+        Does nothing where all came. Others may use the link meanwhile.
+        """
+        while (left_s := self._late.messages_left_s) > 0.0:
+            with self._lock:
+                self._refuse_closed()
+                with suppress(ReplyTimeoutError):
+                    self._wire.read(MAX_LINE_BYTES, min(left_s, _PIECE_S))
+
+    def _note_broken_message(self, error: BaseException) -> None:
+        self._is_suspect = True
+        if isinstance(error, ReplyTimeoutError):
+            self._late.miss_message()
 
     @contextmanager
     def transaction(self) -> Iterator[Link]:
@@ -209,7 +258,8 @@ class Link:
         with self._lock:
             self._refuse_closed()
             self._wire.reopen()
-            self._is_suspect = self._is_owed_reply = self._is_streaming = False
+            # What a serial instrument is late with comes to the new connection too.
+            self._is_suspect = self._is_streaming = False
 
     def close(self) -> None:
         """Release the wire; closing twice is allowed."""

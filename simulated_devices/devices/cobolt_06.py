@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from labctl.errors import LimitError
 from simulated_devices.dialogue import DialogueDevice
-from simulated_devices.instrument import Surroundings
+from simulated_devices.instrument import Fault, Surroundings
 from simulated_devices.wire import Port
 from simulated_devices.world import Slice
 from simulated_devices.world.pump import Pump
@@ -17,6 +18,8 @@ __all__ = ["Cobolt06", "build"]
 _DIALOGUE = Path(__file__).parent.parent / "yaml" / "cobolt_06.yaml"
 _OFF, _WAITING_FOR_KEY, _CONTINUOUS, _FAULT = 0, 1, 2, 5
 _INTERLOCK_FAULT = 3
+#: Numbers of `f?` with which the controller stops by itself: temperature, constant power.
+_TRIPS = (1, 4)
 _NOT_IN_AUTOSTART = "Syntax error: not allowed in autostart mode."
 
 # A violet diode of this class: threshold near 30 mA, slope near 1 W/A.
@@ -37,6 +40,8 @@ class Cobolt06:
     def __init__(self, pump: Pump) -> None:
         self._pump = pump
         self._pump.target_mw = 1.0
+        #: The light over its set-point.
+        self._drift = 1.0
         self._interlock_is_open = False
         self._key_is_on = True
         self._fault = 0
@@ -45,6 +50,14 @@ class Cobolt06:
         self.base_temperature_degc = 27.5
         self.port = Port(self._receive)
         self._dialogue = DialogueDevice(_DIALOGUE, self, self.port.send)
+        self.faults: Mapping[str, Fault] = MappingProxyType(
+            {
+                "interlock": self._break_interlock,
+                "key": self._take_key,
+                "trip": self._trip,
+                "power_drift": self._let_power_drift,
+            }
+        )
 
     def advance(self, slice_: Slice) -> None:
         """Count the hours of emission."""
@@ -59,11 +72,11 @@ class Cobolt06:
     @property
     def power_w(self) -> float:
         """The set-point of the constant-power loop."""
-        return self._pump.target_mw * 1e-3
+        return self._pump.target_mw * 1e-3 / self._drift
 
     @power_w.setter
     def power_w(self, power_w: float) -> None:
-        self._pump.target_mw = power_w * 1e3
+        self._pump.target_mw = power_w * 1e3 * self._drift
 
     @property
     def output_w(self) -> float:
@@ -148,6 +161,29 @@ class Cobolt06:
     def enter_constant_current(self) -> str:
         """`ci`: hold the current, which this simulation does not model."""
         return "Syntax error: not available"
+
+    def _break_interlock(self, *, is_open: bool = True) -> None:
+        """Open the interlock circuit, which ends emission, or close it."""
+        self.interlock_is_open = is_open
+
+    def _take_key(self, *, is_removed: bool = True) -> None:
+        """Turn the key off and take it out, which ends emission, or put it back and turn it on."""
+        self.key_is_on = not is_removed
+
+    def _trip(self, *, fault: int = 1) -> None:
+        """Let the controller stop with a fault: 1 temperature, 4 constant power timeout."""
+        if fault not in _TRIPS:
+            raise LimitError(f"fault = {fault} is not one of {_TRIPS}: temperature, constant power")
+        self._pump.emitting = False
+        self._fault = fault
+
+    def _let_power_drift(self, *, factor: float = 0.9) -> None:
+        """Let the light be off its set-point by a factor, which the photodiode sees; 1 mends it."""
+        if not 0.0 < factor <= 10.0:  # noqa: PLR2004  the sentence says it
+            raise LimitError(f"factor = {factor} is outside 0 to 10")
+        power_w = self.power_w
+        self._drift = factor
+        self.power_w = power_w
 
     def _may_emit(self) -> bool:
         return self._key_is_on and not self._interlock_is_open and not self._fault

@@ -32,9 +32,11 @@ from simulated_devices.devices.websq_commands import (
     cut_objects,
     flag,
 )
-from simulated_devices.instrument import Surroundings
+from simulated_devices.devices.websq_faults import faults_of_websq
+from simulated_devices.instrument import Fault, Surroundings
 from simulated_devices.wire import Port
 from simulated_devices.world import Detector, Slice
+from simulated_devices.world.detector import Drive
 from simulated_devices.world.nanowire import Nanowire, NanowireParameters
 from simulated_devices.world.randomness import component_generator
 
@@ -92,6 +94,7 @@ class WebSq:
             {COUNTS_PORT: self._counts_port}
         )
         self._lock = threading.RLock()
+        self._dead: set[int] = set()
         #: A hung controller, for the fault menu: it still answers, and does nothing.
         self.ignores_commands = False
         self._pending = ""
@@ -115,6 +118,7 @@ class WebSq:
             "BiasCurrentAutoIV": [0.0] * len(names),
         }
         self._apply_bias()
+        self.faults: Mapping[str, Fault] = MappingProxyType(faults_of_websq(self))
 
     def advance(self, slice_: Slice) -> None:
         """Count the clicks of a slice and send the periods that end in it."""
@@ -128,7 +132,8 @@ class WebSq:
             self._count(clicks, start_ps, slice_.stop_ps)
             self._now_ps = slice_.stop_ps
             duration_s = (slice_.stop_ps - slice_.start_ps) * 1e-12
-            for wire in self.wires:
+            for wire, times in zip(self.wires, clicks, strict=True):
+                wire.click(times.size / duration_s)
                 wire.advance(duration_s)
             self._apply_bias()
             if self.values["StartAutoIV"]:
@@ -139,6 +144,12 @@ class WebSq:
         """Latch the wire of a channel, from 1, as a flash of light does."""
         with self._lock:
             self.wires[channel - 1].latch()
+            self._apply_bias()
+
+    def kill(self, channel: int, *, is_dead: bool) -> None:
+        """Let the amplifier of a channel, from 1, fail, or mend it."""
+        with self._lock:
+            self._dead = (self._dead | {channel}) if is_dead else (self._dead - {channel})
             self._apply_bias()
 
     def tell(self, label: str, value: Any) -> None:
@@ -154,6 +165,8 @@ class WebSq:
         if not self.values["DetectorEnable"]:
             return
         for channel, (wire, times) in enumerate(zip(self.wires, clicks, strict=True)):
+            if channel + 1 in self._dead:
+                continue
             level_mv = self.values["TriggerLevel"][channel]
             first, stop = np.searchsorted(times, (start_ps, end_ps))
             noise = wire.noise_counts_hz(level_mv) * (end_ps - start_ps) * 1e-12
@@ -170,11 +183,9 @@ class WebSq:
 
     def _apply_bias(self) -> None:
         """Let the sources drive the wires, and the wires their detectors."""
-        for bias, wire, detector in zip(
-            self.values["BiasCurrent"], self.wires, self.detectors, strict=True
-        ):
-            wire.bias_ua = bias if self.values["DetectorEnable"] else 0.0
-            detector.drive = wire.drive
+        for n, (wire, detector) in enumerate(zip(self.wires, self.detectors, strict=True)):
+            wire.bias_ua = self.values["BiasCurrent"][n] if self.values["DetectorEnable"] else 0.0
+            detector.drive = Drive(0.0, 0.0) if n + 1 in self._dead else wire.drive
         self.values["BiasVoltage"] = [round(wire.voltage_mv, 3) for wire in self.wires]
 
     def _search_bias(self, duration_s: float) -> None:

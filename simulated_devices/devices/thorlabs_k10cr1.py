@@ -26,17 +26,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
-from pydantic import Field
-
-from labctl.errors import ConfigError, nearest
-from simulated_devices.instrument import Surroundings
-from simulated_devices.options import InstrumentOptions, checked_options
+from simulated_devices.devices.k10cr1_mounting import mounted
+from simulated_devices.instrument import Fault, Surroundings
 from simulated_devices.wire import Port
 from simulated_devices.world import Slice
 from simulated_devices.world.rotation_mount import Arrival, RotationMount
 from simulated_devices.world.slices import PS_PER_S
 
-__all__ = ["K10cr1", "MountOptions", "build"]
+__all__ = ["K10cr1", "build"]
 
 _STEPS_PER_DEG = 409_600 / 3
 _VELOCITY_UNITS = _STEPS_PER_DEG * 53.68
@@ -59,26 +56,6 @@ _HOMING, _HOMED, _ENABLED = 0x200, 0x400, 0x8000_0000
 _ARRIVALS = {Arrival.COMPLETED: 0x0464, Arrival.STOPPED: 0x0466, Arrival.HOMED: 0x0444}
 
 
-class MountOptions(InstrumentOptions):
-    """`[simulation.instruments.NAME]` of a rotation mount."""
-
-    arm: str | None = Field(
-        None, description="Arm whose analyzer looks through the mount's half-wave plate."
-    )
-    zero_offset_deg: float = Field(
-        0.0,
-        ge=-360.0,
-        le=360.0,
-        description="Angle of the mount at which the plate's fast axis is at H: mounting error.",
-    )
-    unhomed_at_deg: float | None = Field(
-        None,
-        ge=-360.0,
-        le=360.0,
-        description="The mount was just powered up, standing here; left out: it is homed, at 0.",
-    )
-
-
 class K10cr1:
     """The mount's controller; `mount` is its mechanics.
 
@@ -98,6 +75,9 @@ class K10cr1:
         self._now_ps = 0
         self._next_update_ps: int | None = None
         self._unacknowledged = 0
+        self.faults: Mapping[str, Fault] = MappingProxyType(
+            {"stick": self._stick, "block": self._block, "lose_home": self._lose_home}
+        )
 
     def advance(self, slice_: Slice) -> None:
         """Turn on for one slice and say what ended meanwhile."""
@@ -232,6 +212,18 @@ class K10cr1:
         0x0492: (2, _acknowledge),
     }
 
+    def _stick(self, *, is_stuck: bool = True) -> None:
+        """Let the mount stand still: moves, once started, do not end; or let it go on."""
+        self.mount.is_stuck = is_stuck
+
+    def _block(self, *, is_blocked: bool = True) -> None:
+        """Hold the plate: the motor loses steps and counts on, its angles are wrong from then."""
+        self.mount.is_blocked = is_blocked
+
+    def _lose_home(self) -> None:
+        """Fail the mount's power for a moment: it stops and does not know its zero."""
+        self.mount.lose_home()
+
     def _counter(self) -> int:
         steps = round(self.mount.position_deg * _STEPS_PER_DEG)
         return (steps + 2**31) % 2**32 - 2**31
@@ -263,19 +255,9 @@ class K10cr1:
 
 
 def build(surroundings: Surroundings) -> K10cr1:
-    """Return a mount with its half-wave plate in the arm that the options name.
+    """Return a mount with the plate that the options name.
 
     Raises:
-        ConfigError: the options are wrong, or the world has no such arm.
+        ConfigError: the options are wrong, or the world has no such part.
     """
-    options = checked_options(MountOptions, surroundings)
-    mount = RotationMount(switch_deg=_SWITCH_DEG, unhomed_at_deg=options.unhomed_at_deg)
-    arms = surroundings.world.arms
-    if options.arm is not None:
-        if options.arm not in arms:
-            raise ConfigError(
-                f'[simulation.instruments.{surroundings.name}] arm = "{options.arm}" is no arm '
-                f"of the simulated world{nearest(options.arm, arms)}; arms are: {', '.join(arms)}"
-            )
-        mount.carry_half_wave_plate(arms[options.arm], options.zero_offset_deg)
-    return K10cr1(surroundings.name, mount)
+    return K10cr1(surroundings.name, mounted(surroundings, switch_deg=_SWITCH_DEG))

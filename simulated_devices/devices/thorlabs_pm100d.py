@@ -21,8 +21,9 @@ from types import MappingProxyType
 
 from pydantic import Field
 
+from labctl.errors import LimitError
 from simulated_devices.dialogue import DialogueDevice
-from simulated_devices.instrument import Surroundings
+from simulated_devices.instrument import Fault, Surroundings
 from simulated_devices.options import InstrumentOptions, checked_options
 from simulated_devices.wire import Port
 from simulated_devices.world import Slice
@@ -39,6 +40,13 @@ _NM_W_PER_A = 1239.84
 _QUANTUM_EFFICIENCY = 0.8
 #: SCPI-99, 7.2.1.5: what stands for infinity in a reply; the reading is over range.
 _INFINITY = 9.9e37
+#: SCPI-99, 7.2.1.5: what stands for "not a number".
+_NOT_A_NUMBER = 9.91e37
+#: What the meter may report by itself: number (SCPI-99, 21.8.10 and 21.8.11) -> its text's name
+#: in the dialogue.
+_ERRORS = {-240: "hardware_error", -310: "system_error", -350: "queue_overflow"}
+#: What `SYST:SENS:IDN?` answers then: "no sensor" in the first of its six fields.
+_NO_SENSOR = "no sensor,,,0,0,0"
 
 
 class PickOffOptions(InstrumentOptions):
@@ -79,7 +87,11 @@ class Pm100d:
         self._generator = component_generator(seed, f"power meter/{name}")
         self.port = Port(self._receive)
         self.reset()
+        self._has_sensor = True
         self._dialogue = DialogueDevice(_DIALOGUE, self, self.port.send)
+        self.faults: Mapping[str, Fault] = MappingProxyType(
+            {"report_error": self._report_error, "remove_sensor": self._remove_sensor}
+        )
 
     def advance(self, slice_: Slice) -> None:
         """Do nothing: the meter looks at the pump when it is asked."""
@@ -104,6 +116,10 @@ class Pm100d:
         """`SENS:POW:RANG:AUTO OFF`: stay in the present range."""
         self.auto_range = 0
 
+    def tell_sensor(self) -> str | None:
+        """`SYST:SENS:IDN?`: that there is no sensor, or what the dialogue says of it."""
+        return None if self._has_sensor else _NO_SENSOR
+
     @property
     def unread_errors(self) -> tuple[str, ...]:
         """What waits in the error queue, for the leak check of labctl.testing."""
@@ -113,6 +129,9 @@ class Pm100d:
     @property
     def reading(self) -> float:
         """A new measurement, in watt or, if so set, in dBm."""
+        if not self._has_sensor:
+            # Assumed: the manual's pages at hand do not say what is answered without a sensor.
+            return _NOT_A_NUMBER
         power_mw = self._power_mw()
         current_a = abs(power_mw) * 1e-3 * self._responsivity()
         if self.auto_range:
@@ -138,6 +157,17 @@ class Pm100d:
         self._range_a = fitting[0]
         self.auto_range = 0
 
+    def _report_error(self, *, code: int = -310) -> None:
+        """Put an error into the queue: -240 hardware, -310 system, -350 queue overflow."""
+        if code not in _ERRORS:
+            known = ", ".join(str(number) for number in _ERRORS)
+            raise LimitError(f"code = {code} is not one of {known}")
+        self._dialogue.error_response(_ERRORS[code])
+
+    def _remove_sensor(self, *, is_removed: bool = True) -> None:
+        """Pull the sensor head off the meter, or connect it again."""
+        self._has_sensor = not is_removed
+
     def _power_mw(self) -> float:
         options = self._options
         light_mw = self._pump.output_mw * options.pickoff_fraction
@@ -148,6 +178,16 @@ class Pm100d:
     def _responsivity(self) -> float:
         """Return the A/W of the wavelength that is set."""
         return _QUANTUM_EFFICIENCY * self.wavelength_nm / _NM_W_PER_A
+
+    @property
+    def status_byte(self) -> int:
+        """What the bus's serial poll gets (IEEE 488.2, 11.2), waiting replies apart."""
+        byte: int = self._dialogue.status_byte
+        return byte
+
+    def device_clear(self) -> None:
+        """Forget half a command, as the bus's device clear asks (IEEE 488.2, 5.8)."""
+        self._dialogue.device_clear()
 
     def _receive(self, data: bytes) -> None:
         self._dialogue.receive(data)

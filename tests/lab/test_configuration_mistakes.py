@@ -37,6 +37,10 @@ CASES = {
         ('on_tag_loss = "flag"', 'on_tag_loss = "ignore"'),
         "[data] on_tag_loss: input should be 'flag' or 'abort', got 'ignore'",
     ),
+    "options of a simulated instrument that is not there": (
+        ("[simulation.instruments.alice_hwp]", "[simulation.instruments.alice_hpw]"),
+        '[simulation.instruments.alice_hpw]: unknown instrument "alice_hpw" (did you mean "alice_h',
+    ),
     "another version of the format": (("version = 1", "version = 2"), "version: input should be 1"),
     "no driver": (('driver = "cobolt_06"', ""), "[instruments.pump] driver: this key is required"),
     "no address": ((PUMP_ADDRESS, ""), "[instruments.pump] address: this key is required"),

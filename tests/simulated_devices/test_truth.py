@@ -43,3 +43,14 @@ def test_without_a_file_tags_are_counted_only() -> None:
     log.write(np.array([5, 6]), np.array([2, 3], np.uint8))
     assert log.counts.sum() == 2
     log.close()
+
+
+def test_what_the_device_loses_is_counted_apart(tmp_path: Path) -> None:
+    log = TruthLog(tmp_path / "truth")
+    log.write(np.array([5, 6]), np.array([2, 3], np.uint8))
+    log.lose(np.array([3, 3, 4], np.uint8))
+    log.close()
+    assert log.counts[:5].tolist() == [0, 0, 1, 1, 0]
+    assert log.lost[:5].tolist() == [0, 0, 0, 2, 1]
+    assert log.detected[:5].tolist() == [0, 0, 1, 3, 1]
+    assert read_truth(tmp_path / "truth")[0].tolist() == [5, 6]

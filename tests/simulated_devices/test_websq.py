@@ -285,3 +285,13 @@ def test_an_instrument_may_start_with_its_sources_off() -> None:
 def test_wrong_options_are_refused_with_their_place(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=rf"\[simulation\.instruments\.snspd\] .*{message}"):
         make_websq(**options)
+
+
+def test_light_too_bright_for_a_wire_near_its_limit_latches_it() -> None:
+    world = make_world()
+    websq = make_websq(world, nanowire={"latching_rate_hz": 1e5})
+    # At 1e5 clicks per second the bias seems as near to latching as 13 of 13 uA at 10 uA.
+    say(websq, command="SetAllBiasCurrents", label="BiasCurrent", value=[10.5, 9.0, 10.5])
+    world.detectors["b1"].change(dark_rate_hz=1e3)
+    live(world, websq, 5)
+    assert [wire.is_latched for wire in websq.wires] == [True, False, False]

@@ -138,3 +138,15 @@ def test_a_reader_that_went_away_holds_time_up_only_once() -> None:
     began = time.monotonic()
     port.settle()
     assert time.monotonic() - began < 0.5
+
+
+@pytest.mark.parametrize("portion", [1, 7, 1000])
+def test_bulk_data_read_in_portions_is_whole(portion: int) -> None:
+    port = silent()
+    data = bytes(n % 251 for n in range(5000))
+    port.send(data)
+    port.send(b"end")
+    received = b""
+    while part := port.host_read(portion, 0.0):
+        received += part
+    assert received == data + b"end"

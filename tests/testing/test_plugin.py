@@ -171,7 +171,8 @@ def test_seeds_and_benches_are_those_of_the_test(run_pytest: RunPytest) -> None:
     failed = {name: text for name, text in session.failures.items() if text}
     assert failed.keys() == {"test_no_such_bench", "test_no_such_argument"}, session.output
     assert "no such file in " in failed["test_no_such_bench"]
-    assert "packaged are: default" in failed["test_no_such_bench"]
+    packaged = failed["test_no_such_bench"].partition("packaged are: ")[2].splitlines()[0]
+    assert {"default", "g2", "hom"} <= {name.strip() for name in packaged.split(",")}
     assert "it takes a configuration, seed= and speed=" in failed["test_no_such_argument"]
 
 

@@ -1,84 +1,32 @@
 """What every driver must keep, whatever its kind."""
 
-# Asserts are how a contract speaks, and the names of its tests are sentences; it looks at the
-# wire inside a link, and at numbers that are what the test says.
-# ruff: noqa: S101, D102, SLF001
+# Asserts are how a contract speaks, and the names of its tests are sentences.
+# ruff: noqa: S101, D102
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from enum import Enum
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 from labctl.bus import ParameterChanged
-from labctl.device import Device, Limits, Reading, Setting, load_driver
+from labctl.device import Device, Reading, Setting, load_driver
 from labctl.errors import InterlockError, LabError, LimitError, LinkError
 from labctl.lab import Lab
-from labctl.testing.contracts.bench import NAME, bench_text
-from labctl.testing.contracts.wires import RecordingWire, Sent, StrangerWire
+from labctl.testing.contracts.bench import NAME
+from labctl.testing.contracts.opening import OneInstrument
+from labctl.testing.contracts.wires import Sent, StrangerWire
 from labctl.transport import Link, WireOptions
 
 __all__ = ["NAME", "DeviceContract"]
 
 
-class DeviceContract:
+class DeviceContract(OneInstrument):
     """Every driver: identity, parameters, limits, safety, reconnection."""
 
-    #: The driver to be tested; its simulator has the same name.
-    driver: ClassVar[str] = ""
-    #: ... or several, one after the other.
-    drivers: ClassVar[tuple[str, ...]] = ()
     #: False where the instrument's state may forbid a value, or it takes time to follow.
     is_strict: ClassVar[bool] = False
-    #: Limits of settings that the simulated model needs narrower than usual here, by driver.
-    narrower: ClassVar[Mapping[str, Mapping[str, Limits]]] = {}
-    #: What the simulator is told: its table in `[simulation.instruments]`.
-    options: ClassVar[Mapping[str, Any]] = {}
-
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Run every test with each of the drivers."""
-        if "driver" in metafunc.fixturenames:
-            metafunc.parametrize("driver", (self.driver,) if self.driver else self.drivers)
-
-    def address(self, driver: str) -> str:
-        """Return where the instrument stands; a driver with a second connection needs TCP."""
-        needs_tcp = bool(load_driver(driver).companion_wires)
-        return "tcp://192.0.2.1:4000" if needs_tcp else "serial:///dev/contract"
-
-    def limits_of(self, driver: str) -> Mapping[str, Limits]:
-        """Return the limits that are narrower than usual for a driver."""
-        return self.narrower.get(driver, {})
-
-    @pytest.fixture
-    def lab(self, driver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-        """Return an open laboratory of the one instrument."""
-        monkeypatch.setenv("LABCTL_SIMULATED_ONLY", "1")
-        path = tmp_path / "instruments.toml"
-        limits = self.limits_of(driver)
-        path.write_text(bench_text(driver, self.address(driver), limits, self.options))
-        with Lab(path, simulated=True, seed=1, speed=0) as lab:
-            yield lab
-
-    @pytest.fixture
-    def device(self, lab: Lab) -> Device:
-        """Return the instrument as its driver has it."""
-        return lab.devices[NAME]
-
-    @pytest.fixture
-    def instrument(self, lab: Lab) -> Any:
-        """Return the simulated instrument, with its ports and what stands around it."""
-        return lab.simulation.instruments[NAME]
-
-    @pytest.fixture
-    def sent(self, device: Device) -> Sent:
-        """Return what is written to the instrument from now on, by any of its links."""
-        sent: Sent = []
-        for link in (device.link, *device.companions.values()):
-            link._wire = RecordingWire(link._wire, sent)
-        return sent
 
     def test_it_says_what_it_is(self, lab: Lab, device: Device) -> None:
         identity = device.identify()

@@ -104,7 +104,7 @@ class TimeTaggerContract(DeviceContract):
             if isinstance(setting, Setting):
                 value = device.limits[name][0] if setting.limits else setting.choices[-1]  # type: ignore[index]  # has one of both
                 with pytest.raises(InterlockError, match="stream"):
-                    setattr(device, name, value)
+                    setattr(device, name, (value,) if setting.is_array else value)
         pump.stop()
         after = device.snapshot()
         settings = [n for n, p in device.parameters.items() if isinstance(p, Setting)]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar, cast
 
 from labctl.errors import ReplyTimeoutError
 from labctl.transport import StreamBuffer, Wire
+from labctl.transport.library import LibraryWire
 
 __all__ = ["RecordingWire", "Sent", "StrangerWire"]
 
 Sent: TypeAlias = list[bytes]
+T = TypeVar("T")
 
 
 class RecordingWire:
@@ -28,6 +31,11 @@ class RecordingWire:
         """Note `data` and send it."""
         self._sent.append(data)
         self._wire.write(data)
+
+    def call(self, function: Callable[[Any, Any], T]) -> T:
+        """Note that a vendor's library is called, and call it."""
+        self._sent.append(b"call")
+        return cast("LibraryWire", self._wire).call(function)
 
     def read(self, max_bytes: int, timeout_s: float) -> bytes:
         """Return what the wire has."""

@@ -17,10 +17,11 @@ def world_table(**options: Any) -> dict[str, Any]:
     """A pump that is off, and a mount called `plate` with `options`."""
     return {
         "arms": {
-            name: {"photon": photon, "outputs": {"plus": name}}
+            name: {"photon": photon, "outputs": {"plus": f"{name}_click"}}
             for name, photon in (("alice", "signal"), ("bob", "idler"))
         },
-        "detectors": {"alice": {"dark_rate_hz": 0.0}, "bob": {"dark_rate_hz": 0.0}},
+        "detectors": {"alice_click": {"dark_rate_hz": 0.0}, "bob_click": {"dark_rate_hz": 0.0}},
+        "optics": {"turner": {"kind": "wave_plate", "to": "alice"}},
         "instruments": {"plate": options},
     }
 

@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.errors import ConfigError
+from labctl.transport import parse_address
+from simulated_devices.devices import thorlabs_k10cr1
 from simulated_devices.devices.thorlabs_k10cr1 import K10cr1
-from simulated_devices.lab import SimulatedLab
+from simulated_devices.lab import InstrumentSeat, SimulatedLab
+from simulated_devices.world.optics import WavePlate
 from simulated_devices.world.rotation_mount import RotationMount
 
 Start = Callable[..., SimulatedLab]
@@ -140,11 +143,39 @@ def test_the_plate_turns_what_the_analyzer_sees_by_twice_its_angle(start_mount: 
     assert lab.world.arms["alice"].analyzer_angle_deg == 0.0
 
 
+def test_a_mount_turns_a_plate_of_the_optics(start_mount: Start) -> None:
+    lab = start_mount(plate="turner", zero_offset_deg=2.0)
+    exchange(lab, MOVE_TEN_DEG, 3.0)
+    plate = lab.world.optics["turner"]
+    assert isinstance(plate, WavePlate)
+    assert plate.angle_deg == pytest.approx(10.0 - 2.0, abs=1e-3)
+
+
+def test_two_mounts_cannot_turn_one_plate() -> None:
+    table = {
+        "source": {"signal": "turner", "idler": "b"},
+        "optics": {"turner": {"kind": "wave_plate", "to": "a"}},
+        "detectors": {"a": {}, "b": {}},
+        "instruments": {name: {"plate": "turner"} for name in ("plate", "second")},
+    }
+    seats = [
+        InstrumentSeat(name, parse_address(f"serial:///dev/tty{name}"), thorlabs_k10cr1.build, {})
+        for name in ("plate", "second")
+    ]
+    with pytest.raises(ConfigError, match="turner is moved by plate already"):
+        SimulatedLab(table, seats, speed=0.0)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"arm": "alcie"}, r'\[simulation\.instruments\.plate\] arm = "alcie".*mean "alice"'),
-        ({"zero_ofset_deg": 1.0}, r"zero_ofset_deg.*options are: arm, zero_offset_deg"),
+        (
+            {"plate": "half"},
+            r'plate = "half" is no wave plate of the simulated.*plates are: turner',
+        ),
+        ({"plate": "turner", "arm": "bob"}, r"exclude each other"),
+        ({"zero_ofset_deg": 1.0}, r"zero_ofset_deg.*options are: arm, plate, zero_offset"),
         ({"zero_offset_deg": "two"}, r"zero_offset_deg.*got 'two'"),
         ({"zero_offset_deg": float("nan")}, r"zero_offset_deg"),
     ],

@@ -26,10 +26,10 @@ def start_meter() -> Iterator[Callable[..., SimulatedLab]]:
             "pump": {"power_noise_relative": 0.0, "settling_time_s": 0.0},
             "source": {"pairs_hz_per_mw": 0.0},
             "arms": {
-                name: {"photon": photon, "outputs": {"plus": name}}
+                name: {"photon": photon, "outputs": {"plus": f"{name}_click"}}
                 for name, photon in (("alice", "signal"), ("bob", "idler"))
             },
-            "detectors": {"alice": {}, "bob": {}},
+            "detectors": {"alice_click": {}, "bob_click": {}},
             "instruments": {"meter": {"noise_mw": 0.0, "dark_offset_mw": 0.0} | options},
         }
         seat = InstrumentSeat("meter", parse_address(ADDRESS), thorlabs_pm100d.build, {})

@@ -53,7 +53,7 @@ def test_cls_empties_the_error_queue(start_meter: Start) -> None:
 
 def test_rst_brings_back_the_settings_of_power_up(start_meter: Start) -> None:
     lab = start_meter()
-    ask(lab, b"SENS:CORR:WAV 405;SENS:POW:RANG:AUTO OFF;SENS:POW:UNIT DBM;*RST")
+    ask(lab, b"SENS:CORR:WAV 405;:SENS:POW:RANG:AUTO OFF;:SENS:POW:UNIT DBM;*RST")
     assert ask(lab, b"SENS:CORR:WAV?") == b"6.35000000E+02\n"
     assert ask(lab, b"SENS:POW:RANG:AUTO?") == b"1\n"
     assert ask(lab, b"SENS:POW:UNIT?") == b"W\n"
@@ -61,7 +61,7 @@ def test_rst_brings_back_the_settings_of_power_up(start_meter: Start) -> None:
 
 def test_in_dbm_the_reading_is_ten_log_ten(start_meter: Start) -> None:
     lab = start_meter()
-    ask(lab, b"SENS:CORR:WAV 405;SENS:POW:UNIT DBM")
+    ask(lab, b"SENS:CORR:WAV 405;:SENS:POW:UNIT DBM")
     # 5 mW x 0.01 = 50 uW = -13.0103 dBm.
     assert float(ask(lab, b"MEAS:POW?")) == pytest.approx(-13.0103, abs=1e-4)
 
@@ -84,7 +84,7 @@ def test_averaging_lowers_the_noise_with_its_square_root(start_meter: Start) -> 
 
 def test_the_range_follows_the_light_when_it_is_automatic(start_meter: Start) -> None:
     lab = start_meter()
-    ask(lab, b"SENS:CORR:WAV 405;MEAS:POW?")
+    ask(lab, b"SENS:CORR:WAV 405;:MEAS:POW?")
     range_w = float(ask(lab, b"SENS:POW:RANG?"))
     assert 5e-5 <= range_w < 5e-4
 
@@ -129,3 +129,19 @@ def test_garbage_does_not_disturb_the_dialogue(chunks: list[bytes]) -> None:
     meter.port.discard()
     meter.port.host_write(b"SYST:ERR?\n")
     assert meter.port.host_read(100, 0.0) == b'+0,"No error"\n'
+
+
+def test_any_visa_program_finds_the_meter_and_polls_it(start_meter: Start) -> None:
+    lab = start_meter()
+    manager = pyvisa.ResourceManager(lab.visa_library())
+    # The full name of the resource has the USB interface's number.
+    assert manager.list_resources() == (RESOURCE.replace("::INSTR", "::0::INSTR"),)
+    meter = manager.open_resource(RESOURCE, read_termination="\n", write_termination="\n")
+    assert isinstance(meter, pyvisa.resources.MessageBasedResource)
+    assert meter.stb == 0
+    meter.write("NONSENSE")
+    # Bit 2: the error queue is not empty (SCPI-99, 9).
+    assert meter.stb == 4
+    assert meter.query("SYST:ERR?") == '-113,"Undefined header"'
+    assert meter.stb == 0
+    manager.close()
