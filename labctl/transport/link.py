@@ -34,6 +34,8 @@ MAX_LINE_BYTES = 65_536
 _QUIET_S = 0.03
 #: ... and is broken when it still sends after this much.
 _MAX_DRAIN_BYTES = 64 * 1024 * 1024
+#: ... or for so long: a slow wire whose rest would take longer is better opened anew.
+_MAX_DRAIN_S = 3.0
 #: More lines than this are not late replies.
 _MAX_LATE_LINES = 16
 #: Awaiting late messages, the link lets others send this often.
@@ -243,9 +245,10 @@ class Link:
             ProtocolError: the instrument goes on sending.
         """
         drained = 0
+        deadline_s = time.monotonic() + _MAX_DRAIN_S
         with self._lock:
             try:
-                while drained < _MAX_DRAIN_BYTES:
+                while drained < _MAX_DRAIN_BYTES and time.monotonic() < deadline_s:
                     drained += len(self._wire.read(MAX_LINE_BYTES, _QUIET_S))
             except ReplyTimeoutError:
                 return

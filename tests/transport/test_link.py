@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -215,6 +216,19 @@ def test_the_rest_of_a_stream_is_forgotten(scripted: Scripted) -> None:
     instrument.port.send(bytes(100_000))
     link.discard_until_quiet()
     assert link.query(b"p?") == b"5"
+
+
+def test_a_stream_that_trickles_on_ends_in_an_error_and_not_in_waiting(
+    scripted: Scripted,
+) -> None:
+    link, instrument = scripted({})
+    # At 2 kB/s the wire never leaves 30 ms of quiet, and would take 50 s for all.
+    instrument.port.faults.throttle(bytes_per_s=2000.0)
+    instrument.port.send(bytes(100_000))
+    began_s = time.monotonic()
+    with pytest.raises(ProtocolError, match="told to end and went on"):
+        link.discard_until_quiet()
+    assert time.monotonic() - began_s < 5.0
 
 
 def test_a_reconnected_link_starts_empty_and_answers_again(scripted: Scripted) -> None:
