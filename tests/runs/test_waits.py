@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
@@ -162,7 +163,17 @@ def test_a_tagger_that_falls_silent_fails_the_run(
 def send_clicks(lab: LabSession, *steps_from_now: int) -> None:
     """Let the tagger send clicks of its first input; its decoder must count late ones as lost."""
     port = lab.simulation.instruments["tagger"].port
+    pump = lab.bench.pumps["tagger"]
     with port.guard:
+        # Bench time stands still meanwhile; what was sent must be delivered, or the late click
+        # is sorted in with it. The last click of a slice is 20 us from its end on average.
+        deadline_s = time.monotonic() + 10.0
+        counter_period_ps = 2000 << 27
+        while (
+            pump.stop_ps is None
+            or (lab.simulation.world.time_ps - pump.stop_ps) % counter_period_ps > 400_000_000
+        ):
+            assert time.monotonic() < deadline_s
         now = lab.simulation.world.time_ps // 2000
         words = [((now + step) % (1 << 27)) << 5 | 1 for step in steps_from_now]
         port.send(b"".join(word.to_bytes(4, "little") for word in words))
