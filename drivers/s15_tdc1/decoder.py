@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.tags import TagBlock, TagFlags
+from labctl.tags.formats.patterns import tags_of_patterns
 
 __all__ = ["RESOLUTION_PS", "Tdc1Decoder"]
 
 RESOLUTION_PS = 2000
-_PERIOD_STEPS = 1 << 27
-_INPUT_BITS = np.array([1, 2, 4, 8], dtype=np.uint32)
 _WORD_BYTES = 4
 _DUMMY = 0x10
 
@@ -27,7 +26,8 @@ class Tdc1Decoder:
     Times count from the start of the counter period in which the first word fell. A word
     that steps backward by less than half a period is out of order: it is sorted in and the
     block is flagged UNSORTED; what would fall into an interval already delivered is counted
-    as lost and flagged MISSED. A larger step backward is a rollover whose marker is missing.
+    as lost and flagged MISSED. A step has one word, so what comes
+    twice, out of order, is kept once. A larger step backward is a rollover whose marker is missing.
     Markers carry the time on where nothing clicks.
     """
 
@@ -35,11 +35,11 @@ class Tdc1Decoder:
 
     def __init__(self) -> None:
         self._rest = b""
-        # Before the first word: below every time, so that it is no step backward.
-        self._last_raw = -1
-        self._last_is_marker = False
+        # Before the first word: at no time that it could be a step backward from.
+        self._before = np.uint32(0)
         self._periods = 0
         self._start_ps: int | None = None
+        _load_kernels()
 
     def feed(self, data: bytes) -> TagBlock | None:
         """Return the clicks that `data` completes; bytes may be cut anywhere."""
@@ -48,43 +48,38 @@ class Tdc1Decoder:
         self._rest = data[whole:]
         if not whole:
             return None
-        words = np.frombuffer(data[:whole], dtype="<u4")
-        steps = self._unroll(words)
-        last = int(steps.max())
-        times_ps, channels = _clicks(words, steps)
+        words = np.frombuffer(data, "<u4", whole // _WORD_BYTES)
+        unpacked = _unpack(words, self._before, self._periods)
+        times_ps, channels, self._periods, earliest_ps, latest_ps, is_ordered = unpacked
+        self._before = words[-1]
         # A second word at the time of a rollover marker is possible, one at the time of a
         # click is not: the pattern names all inputs of the step.
-        is_click = not words[-1] & _DUMMY or bool(np.any(times_ps == last * RESOLUTION_PS))
-        stop_ps = (last + (1 if is_click else 0)) * RESOLUTION_PS
+        is_click = not words[-1] & _DUMMY or bool(np.any(times_ps == latest_ps))
+        stop_ps = latest_ps + (RESOLUTION_PS if is_click else 0)
         if self._start_ps is None:
-            self._start_ps = int(steps.min()) * RESOLUTION_PS
+            self._start_ps = earliest_ps
         start_ps, self._start_ps = self._start_ps, max(stop_ps, self._start_ps)
+        if is_ordered and earliest_ps >= start_ps:
+            return TagBlock(times_ps, channels, start_ps, self._start_ps)
         return _ordered(times_ps, channels, start_ps, self._start_ps)
 
-    def _unroll(self, words: NDArray[np.uint32]) -> NDArray[np.int64]:
-        raw = (words >> np.uint32(5)).astype(np.int64)
-        is_marker = (words & _DUMMY) != 0
-        drop = np.append(self._last_raw, raw[:-1]) - raw
-        follows_marker = np.append(self._last_is_marker, is_marker[:-1])
-        # Markers of successive periods without a click are equal. A marker that equals a click
-        # is of the same step: in which order the two are sent is not documented.
-        has_rolled = (drop > _PERIOD_STEPS // 2) | (
-            is_marker & ((drop > 0) | ((drop == 0) & follows_marker))
-        )
-        periods: NDArray[np.int64] = self._periods + np.cumsum(has_rolled)
-        self._last_raw = int(raw[-1])
-        self._last_is_marker = bool(is_marker[-1])
-        self._periods = int(periods[-1])
-        return raw + periods * _PERIOD_STEPS
+
+def _unpack(
+    words: NDArray[np.uint32], before: np.uint32, periods: int
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], int, int, int, bool]:
+    """Return times and channels of the clicks, and what `kernels.unroll` returns."""
+    from drivers.s15_tdc1.kernels import unroll  # noqa: PLC0415 - loads numba
+
+    steps_ps = np.empty(words.size, np.int64)
+    patterns = np.empty(words.size, np.uint8)
+    state = unroll(words, before, periods, steps_ps, patterns)
+    return *tags_of_patterns(steps_ps, patterns), *state
 
 
-def _clicks(
-    words: NDArray[np.uint32], steps: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Return one tag per input that clicked; markers have none."""
-    is_click = (words & _DUMMY) == 0
-    rows, inputs = np.nonzero(words[is_click, None] & _INPUT_BITS)
-    return steps[is_click][rows] * RESOLUTION_PS, (inputs + 1).astype(np.uint8)
+def _load_kernels() -> None:
+    """Compile or load all kernels, so that the first bytes of a stream do not wait for it."""
+    for pattern in (0, 1):
+        _unpack(np.frombuffer(pattern.to_bytes(_WORD_BYTES, "little"), "<u4"), np.uint32(0), 0)
 
 
 def _ordered(
@@ -94,8 +89,10 @@ def _ordered(
         times_ps.size == 0 or times_ps[0] >= start_ps
     ):
         return TagBlock(times_ps, channels, start_ps, stop_ps)
-    order = np.argsort(times_ps, kind="stable")
+    order = np.lexsort((channels, times_ps))
     times_ps, channels = times_ps[order], channels[order]
+    is_new = np.append(True, (times_ps[1:] != times_ps[:-1]) | (channels[1:] != channels[:-1]))
+    times_ps, channels = times_ps[is_new[: times_ps.size]], channels[is_new[: channels.size]]
     late = int(np.searchsorted(times_ps, start_ps))
     flags = TagFlags.UNSORTED | (TagFlags.MISSED if late else TagFlags.NONE)
     return TagBlock(times_ps[late:], channels[late:], start_ps, stop_ps, lost=late, flags=flags)

@@ -52,13 +52,15 @@ class Tdc1(Device):
 
     def start_stream(self) -> Tdc1Decoder:
         """Stream time tags until `stop_stream`."""
+        # First of all: loading its compiled loops may take seconds, in which bytes would wait.
+        decoder = Tdc1Decoder()
         with self.link.transaction() as link:
             protocol.ABORT.perform(link)
             link.discard_input()
             protocol.ENTER_TIMESTAMP_MODE.perform(link)
             protocol.START_STREAM.perform(link)
             link.begin_stream()
-        return Tdc1Decoder()
+        return decoder
 
     def read_stream(self, timeout_s: float) -> bytes:
         """Return the bytes that have arrived."""

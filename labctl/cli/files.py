@@ -56,7 +56,7 @@ def show(
 
 
 def count(
-    path: Annotated[Path, typer.Argument(help="A tag file: quTAG binary, PicoQuant PTU, a run.")],
+    path: Annotated[Path, typer.Argument(help="A tag file: quTAG, PTU, a1, or a run.")],
     *,
     pairs: Annotated[
         str | None, typer.Option("--pairs", help="Channel pairs such as 1-2,1-5; all if left out.")

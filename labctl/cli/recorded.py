@@ -75,7 +75,7 @@ def replay(
 
 
 def correlate(
-    path: Annotated[Path, typer.Argument(help="A tag file: quTAG binary, PicoQuant PTU, a run.")],
+    path: Annotated[Path, typer.Argument(help="A tag file: quTAG, PTU, a1, or a run.")],
     *,
     pairs: Annotated[str, typer.Option("--pairs", help="Channel pairs such as 1-2,1-5.")],
     range_ps: Annotated[

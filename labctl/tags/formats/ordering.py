@@ -31,13 +31,14 @@ ORDER_BOUND_PS = 1_000_000
 class TagSorter:
     """Takes a stream in pieces of any size; returns it as sorted, joined blocks.
 
-    Times are not negative and at most 2**63 - 2. Owned by the iteration that feeds it.
+    Times are within -2**62 and 2**63 - 2. Owned by the iteration that feeds it.
 
     Args:
         bound_ps: largest disorder that is put right exactly.
         max_tags: size of a full block; only the last one is smaller, save for tags of one
             picosecond, which stay together (in one longer block, where they are more).
-        start_ps: beginning of the first block; None for the time of the first tag.
+        start_ps: beginning of the first block, to which earlier tags are moved forward; None
+            for the time of the first tag.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class TagSorter:
         self._bound_ps = bound_ps
         self._max_tags = max_tags
         self._start_ps = start_ps
+        self._earliest_ps = -(2**63) if start_ps is None else start_ps
         self._times_ps: Times = np.empty(0, np.int64)
         self._channels: Channels = np.empty(0, np.uint8)
         # Times given to displaced tags that are not in a block yet; never decreasing.
@@ -77,10 +79,10 @@ class TagSorter:
         """Take the next tags of the stream and return the blocks that are now complete."""
         if times_ps.size == 0:
             return []
-        times_ps = self._within_bound(times_ps)
+        is_ordered, times_ps = self._within_bound(times_ps)
         merged_ps = np.concatenate((self._times_ps, times_ps))
         merged: Channels = np.concatenate((self._channels, channels))  # type: ignore[assignment]
-        if np.any(merged_ps[1:] < merged_ps[:-1]):
+        if not is_ordered:
             order = np.argsort(merged_ps, kind="stable")
             merged_ps, merged = merged_ps[order], merged[order]
         self._times_ps, self._channels = merged_ps, merged
@@ -101,28 +103,28 @@ class TagSorter:
             blocks.append(self._cut(0, reached_ps))
         return blocks
 
-    def _within_bound(self, times_ps: Times) -> Times:
-        """Note the disorder of new tags; return their times with none behind the bound."""
+    def _within_bound(self, times_ps: Times) -> tuple[bool, Times]:
+        """Note the disorder of new tags; return whether there is none, and the open times."""
         first_ps = int(times_ps[0])
         if self._last_ps is None:
             self._last_ps = self._newest_ps = first_ps
         backward = int(np.count_nonzero(times_ps[1:] < times_ps[:-1])) + (first_ps < self._last_ps)
         self._last_ps = int(times_ps[-1])
-        if backward == 0 and first_ps >= self._newest_ps:
+        if backward == 0 and first_ps >= max(self._newest_ps, self._earliest_ps):
             self._newest_ps = self._last_ps
-            return times_ps
+            return True, times_ps
         latest_ps = np.maximum.accumulate(np.concatenate(([self._newest_ps], times_ps)))
         self._newest_ps = int(latest_ps[-1])
         lateness_ps = latest_ps[:-1] - times_ps
-        late = lateness_ps > self._bound_ps
+        open_ps = np.maximum(latest_ps[:-1] - self._bound_ps, self._earliest_ps)
+        late = times_ps < open_ps
         self._disorder = Disorder(
             self._disorder.steps_backward + backward,
             max(self._disorder.largest_ps, int(lateness_ps.max())),
             self._disorder.displaced + int(np.count_nonzero(late)),
         )
-        open_ps = latest_ps[:-1] - self._bound_ps
         self._displaced_ps = np.concatenate((self._displaced_ps, open_ps[late]))
-        return np.where(late, open_ps, times_ps)
+        return False, np.where(late, open_ps, times_ps)
 
     def _settled(self) -> int:
         """Return how many of the held tags no tag to come can precede."""

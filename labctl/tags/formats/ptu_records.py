@@ -20,7 +20,7 @@ counted as `records_unknown`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -31,95 +31,39 @@ from numpy.typing import NDArray
 
 from labctl.errors import RunFileError
 from labctl.tags.block import Times
+from labctl.tags.formats import _kernels
 from labctl.tags.formats.record_source import Decoded, Records
 
 __all__ = ["T2_LAYOUTS", "T3_TYPES", "T2Decoder", "T2Layout", "resolution_from_s", "ticks_to_ps"]
 
-_PICOHARP_CHANNELS = 5
-_PICOHARP_SPECIAL = 15
-_SYNC_CODE = 64
-_FIRST_MARKER_CODE, _LAST_MARKER_CODE = 65, 79
-_OVERFLOW_CODE = 127
-#: Channel by 7-bit code (special bit, channel): inputs 0 to 63 are channels 1 to 64.
-_CHANNEL_BY_CODE = np.array([*range(1, 65), *[0] * 64], np.uint8)
 #: The sorter needs the end of each interval to fit into int64.
 _LAST_TIME_PS = 2**63 - 2
 #: See `resolution_from_s`.
 _MAX_DENOMINATOR = 1_000_000
 
-_Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class _Fields:
-    """The records of a chunk, taken apart; all arrays have one entry per record."""
-
-    is_tag: _Mask
-    is_marker: _Mask
-    overflows: NDArray[np.int64]
-    channels: NDArray[np.uint8]
-    ticks: NDArray[np.int64]
-    n_unknown: int
+#: Bits of an overflow record that count overflows.
+_ONE_EACH, _COUNTED = 0, 0x01FF_FFFF
 
 
 @dataclass(frozen=True, slots=True)
 class T2Layout:
-    """How one type of T2 record is read."""
+    """How one type of T2 record is read; `count_mask` is of its overflow records."""
 
     name: str
     overflow_ticks: int
-    n_channels: int
-    split: Callable[[NDArray[np.uint32]], _Fields]
-
-
-def _split_picoharp(records: NDArray[np.uint32]) -> _Fields:
-    codes = (records >> 28).astype(np.uint8)
-    is_tag = codes < _PICOHARP_CHANNELS
-    is_special = codes == _PICOHARP_SPECIAL
-    is_marker = is_special & (records & 0xF != 0)
-    n_known = np.count_nonzero(is_tag) + np.count_nonzero(is_special)
-    return _Fields(
-        is_tag,
-        is_marker,
-        (is_special & ~is_marker).astype(np.int64),
-        codes,
-        (records & 0x0FFF_FFFF).astype(np.int64),
-        int(records.size - n_known),
-    )
-
-
-def _split_hydraharp(records: NDArray[np.uint32], overflows: NDArray[np.int64]) -> _Fields:
-    codes = (records >> 25).astype(np.uint8)
-    is_tag = codes <= _SYNC_CODE
-    is_marker = (codes >= _FIRST_MARKER_CODE) & (codes <= _LAST_MARKER_CODE)
-    is_overflow = codes == _OVERFLOW_CODE
-    n_known = sum(int(np.count_nonzero(mask)) for mask in (is_tag, is_marker, is_overflow))
-    return _Fields(
-        is_tag,
-        is_marker,
-        np.where(is_overflow, overflows, 0),
-        _CHANNEL_BY_CODE[codes],
-        (records & 0x01FF_FFFF).astype(np.int64),
-        records.size - n_known,
-    )
-
-
-def _split_hydraharp_v1(records: NDArray[np.uint32]) -> _Fields:
-    return _split_hydraharp(records, np.ones(records.size, np.int64))
-
-
-def _split_hydraharp_v2(records: NDArray[np.uint32]) -> _Fields:
-    return _split_hydraharp(records, np.maximum((records & 0x01FF_FFFF).astype(np.int64), 1))
+    count_mask: int = _COUNTED
+    n_channels: int = 65
+    is_picoharp: bool = False
 
 
 #: By TTResultFormat_TTTRRecType.
 T2_LAYOUTS: Mapping[int, T2Layout] = {
-    0x00010203: T2Layout("PicoHarp 300 T2", 210_698_240, _PICOHARP_CHANNELS, _split_picoharp),
-    0x00010204: T2Layout("HydraHarp V1 T2", 33_552_000, 65, _split_hydraharp_v1),
-    0x01010204: T2Layout("HydraHarp V2 T2", 33_554_432, 65, _split_hydraharp_v2),
-    0x00010205: T2Layout("TimeHarp 260 N T2", 33_554_432, 65, _split_hydraharp_v2),
-    0x00010206: T2Layout("TimeHarp 260 P T2", 33_554_432, 65, _split_hydraharp_v2),
-    0x00010207: T2Layout("MultiHarp, PicoHarp 330 T2", 33_554_432, 65, _split_hydraharp_v2),
+    0x00010203: T2Layout("PicoHarp 300 T2", 210_698_240, _ONE_EACH, 5, is_picoharp=True),
+    0x00010204: T2Layout("HydraHarp V1 T2", 33_552_000, _ONE_EACH),
+    0x01010204: T2Layout("HydraHarp V2 T2", 33_554_432),
+    0x00010205: T2Layout("TimeHarp 260 N T2", 33_554_432),
+    0x00010206: T2Layout("TimeHarp 260 P T2", 33_554_432),
+    0x00010207: T2Layout("MultiHarp, PicoHarp 330 T2", 33_554_432),
 }
 
 #: Types of T3 records, which are recognized in order to say what to do.
@@ -151,27 +95,36 @@ class T2Decoder:
 
     def decode(self, records: Records, first: int) -> Decoded:
         """Return the tags; the time reached is that of the last overflow."""
-        fields = self._layout.split(records)
-        period = self._layout.overflow_ticks
+        layout = self._layout
+        unit = self._resolution_ps.numerator if self._resolution_ps.denominator == 1 else 1
+        period = layout.overflow_ticks * unit
+        base = self._overflows * period
+        words: NDArray[np.uint32] = records.view()
+        words.flags.writeable = False
+        times = np.empty(words.size, np.int64)
+        channels = np.empty(words.size, np.uint8)
+        n_tags, n_overflows, n_markers, n_unknown = _kernels.decode_t2(
+            words, layout.is_picoharp, layout.count_mask, base, period, unit, times, channels
+        )
         # In Python's integers, as a damaged file can hold more overflows than int64 holds ps.
-        total = self._overflows + int(fields.overflows.sum())
+        total = self._overflows + n_overflows
         # No time field reaches two periods (28 bits of 210 698 240, 25 bits of 33 552 000).
-        if (total + 2) * period * max(self._resolution_ps, Fraction(1)) > _LAST_TIME_PS:
+        if (total + 2) * layout.overflow_ticks * max(
+            self._resolution_ps, Fraction(1)
+        ) > _LAST_TIME_PS:
             raise RunFileError(
                 f"{self._path}: the overflows up to record {first + records.size} add up to more "
                 "than the 106 days that fit into int64 picoseconds; the file is damaged."
             )
-        wraps = np.cumsum(fields.overflows) + self._overflows
-        ticks = wraps[fields.is_tag] * period + fields.ticks[fields.is_tag]
         self._overflows = total
-        self._n_markers += int(np.count_nonzero(fields.is_marker))
-        self._n_unknown += fields.n_unknown
-        reached = ticks_to_ps(np.array([total * period], np.int64), self._resolution_ps)
-        return Decoded(
-            ticks_to_ps(ticks, self._resolution_ps),
-            fields.channels[fields.is_tag],
-            int(reached[0]),
-        )
+        self._n_markers += n_markers
+        self._n_unknown += n_unknown
+        times_ps, reached_ps = times[:n_tags], total * period
+        if self._resolution_ps.denominator != 1:
+            times_ps = ticks_to_ps(times_ps, self._resolution_ps)
+            reached = ticks_to_ps(np.array([reached_ps], np.int64), self._resolution_ps)
+            reached_ps = int(reached[0])
+        return Decoded(times_ps, channels[:n_tags], reached_ps)
 
 
 def resolution_from_s(resolution_s: float) -> Fraction:

@@ -25,6 +25,7 @@ from typing import Final
 import numpy as np
 
 from labctl.errors import RunFileError
+from labctl.tags.formats import _kernels
 from labctl.tags.formats.ordering import ORDER_BOUND_PS
 from labctl.tags.formats.record_source import Decoded, RecordArea, Records, RecordSource
 
@@ -104,16 +105,20 @@ class _QutagDecoder:
         return {"markers_skipped": self._n_markers}
 
     def decode(self, records: Records, first: int) -> Decoded:
-        times_ps = records["time_ps"].astype(np.int64)
-        numbers = records["channel"]
+        records = records.view()
+        records.flags.writeable = False
+        times_ps = np.empty(records.size, np.int64)
+        channels = np.empty(records.size, np.uint8)
+        n_tags, n_markers, all_fit = _kernels.decode_qutag(records, times_ps, channels)
+        if not all_fit or n_tags + n_markers != records.size:
+            self._refuse_any(records["time_ps"], records["channel"], first)
+        self._n_markers += n_markers
+        return Decoded(times_ps[:n_tags], channels[:n_tags])
+
+    def _refuse_any(self, times_ps: Records, numbers: Records, first: int) -> None:
+        is_known = ((numbers >= 0) & (numbers < _N_CHANNELS)) | np.isin(numbers, _MARKERS)
         self._refuse((times_ps < 0) | (times_ps > _LAST_TIME_PS), times_ps, first, "time")
-        is_tag = (numbers >= 0) & (numbers < _N_CHANNELS)
-        if not is_tag.all():
-            is_marker = np.isin(numbers, _MARKERS)
-            self._refuse(~is_tag & ~is_marker, numbers, first, "channel")
-            self._n_markers += int(np.count_nonzero(is_marker))
-            times_ps, numbers = times_ps[is_tag], numbers[is_tag]
-        return Decoded(times_ps, numbers.astype(np.uint8))
+        self._refuse(~is_known, numbers, first, "channel")
 
     def _refuse(self, wrong: Records, values: Records, first: int, what: str) -> None:
         """Raise for the first wrong value."""

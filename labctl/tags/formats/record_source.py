@@ -152,6 +152,11 @@ class RecordSource:
                 f"Records of no documented kind left out: {n_unknown}; "
                 "the file is damaged, or newer than this reader."
             )
+        if n_off_grid := self._counts.get("times_off_grid", 0):
+            yield (
+                f"Times that are no multiple of {self.resolution_ps} ps, as the first ones are: "
+                f"{n_off_grid}; the file is damaged, or joined from two."
+            )
         if n_displaced := self._disorder.displaced:
             yield (
                 f"Tags moved forward: {n_displaced}. They lay more than "

@@ -145,9 +145,13 @@ class Board:
         sent = frozenset(channels)
         packet = Packet(start_ps, stop_ps, times_ps, codes, sent, marks=self._marks)
         self._marks = Marks.NONE
-        if any(m.delivers_tags for m in running):
-            self._truth.write(times_ps, np.abs(codes).view(np.uint8))
         packet = self._transferred(packet)
+        if any(m.delivers_tags for m in running):
+            numbers = np.abs(codes).view(np.uint8)
+            if self._is_overflowing:
+                self._truth.lose(numbers)
+            else:
+                self._truth.write(times_ps, numbers)
         for measurement in running:
             measurement.receive(packet)
         self.port.announce()

@@ -92,6 +92,19 @@ def _qutag_bytes(tags: Iterable[tuple[int, int]], header: bytes = bytes(range(40
     return header + b"".join(struct.pack("<qh", time_ps, channel) for time_ps, channel in tags)
 
 
+def _a1_bytes(events: Iterable[tuple[int, int]], *, exchanged: bool = False) -> bytes:
+    """Words of (time in 1/256 ns, lowest bits), the time modulo 2**54 (readevents4a.c)."""
+    words = [(units % 2**54) << 10 | low for units, low in events]
+    halves = [(word & 0xFFFF_FFFF, word >> 32) for word in words]
+    return b"".join(struct.pack("<II", *(half[::-1] if exchanged else half)) for half in halves)
+
+
+@pytest.fixture(scope="session")
+def a1_bytes() -> Callable[..., bytes]:
+    """Return the bytes of an a1 file with events (time in 1/256 ns, lowest bits)."""
+    return _a1_bytes
+
+
 @pytest.fixture(scope="session")
 def ptu_bytes() -> Callable[..., bytes]:
     """Return the bytes of a PTU file with the given record words."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from labctl.errors import RunFileError
 from labctl.tags.formats import open_tags
+from labctl.tags.formats.a1 import FORMAT as A1
 from labctl.tags.formats.ptu import FORMAT as PTU
 from labctl.tags.formats.qutag import FORMAT as QUTAG
 
@@ -114,6 +115,7 @@ def test_random_content_is_not_taken_for_a_known_format(
     path = tmp_path_factory.getbasetemp() / "random.bin"
     path.write_bytes(content)
 
+    assert not A1.recognizes(path, content)
     assert not PTU.recognizes(path, content)
     assert not QUTAG.recognizes(path, content)
 
@@ -139,6 +141,7 @@ def test_a_foreign_file_is_an_error_that_lists_what_can_be_read(
 
     message = str(caught.value)
     assert str(path) in message
+    assert "a1 (S-Fifteen TDC1 and TDC2 events" in message
     assert "ptu (PicoQuant PTU, T2 mode)" in message
     assert "qutag (qutools quTAG binary, 10 bytes per tag)" in message
 
@@ -216,7 +219,7 @@ def test_a_broken_format_is_named_and_does_not_hide_the_others(
 
 def test_importing_the_formats_loads_neither_numba_nor_hdf5() -> None:
     program = (
-        "import sys, labctl.tags.formats.ptu, labctl.tags.formats.qutag;"
+        "import sys, labctl.tags.formats.ptu, labctl.tags.formats.qutag, labctl.tags.formats.a1;"
         "print([name for name in ('numba', 'h5py') if name in sys.modules])"
     )
 

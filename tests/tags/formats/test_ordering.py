@@ -148,6 +148,16 @@ def test_a_stream_is_covered_from_the_given_start_to_the_time_reached() -> None:
     assert [(b.start_ps, b.stop_ps) for b in blocks] == [(0, 9_000)]
 
 
+def test_a_tag_before_the_given_start_is_moved_to_it_and_its_block_is_flagged() -> None:
+    blocks, disorder = sort([600, 400, 300], start_ps=500)
+
+    assert [b.times_ps.tolist() for b in blocks] == [[500, 500, 600]]
+    assert blocks[0].start_ps == 500
+    assert blocks[0].flags == TagFlags.UNSORTED
+    assert disorder == Disorder(steps_backward=2, largest_ps=300, displaced=2)
+    assert sort([400], start_ps=500)[0][0].times_ps.tolist() == [500]
+
+
 def test_without_a_given_start_the_first_tag_begins_the_interval() -> None:
     blocks, _ = sort([500, 600])
 
