@@ -2,9 +2,9 @@
 
 Tags are held until no later one can precede them. Delays up to some ten nanoseconds leave the
 stream nearly sorted and insertion is nearly free; at fibre scale insertion would cost one move
-per tag and per tag in flight. The aligner then sorts packed (time, channel) keys by counting
-them into cells of about one tag each, at a cost that does not depend on the delays. It starts
-with insertion and changes over for good when a batch takes more than a few moves per tag.
+per tag and per tag in flight. The aligner then sorts packed (time, channel) keys by way of cells
+of about one tag each, at a cost that does not depend on the delays. It starts with insertion
+and changes over for good when a batch takes more than half a move per tag.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.analysis import _checks, _kernels
+from labctl.analysis._key_order import BadTagError, KeySorter, Unsorted
 from labctl.tags.block import MAX_BLOCK_TAGS, Channels, TagBlock, Times
 
-#: Insertion costs about 1 ns per move, sorting about 5 ns per tag.
-MOVES_PER_TAG = 4
+#: A move costs about 2 ns, sorting about 5 ns per tag: insertion may take one move for two tags.
+TAGS_PER_MOVE = 2
 #: Moves that are never worth a change of method.
 SMALL_BUDGET = 4096
 UNLIMITED = int(np.iinfo(np.int64).max)
@@ -62,6 +63,9 @@ class Aligner:
         self._passes_through = bool(mask.all()) and self._spread_ps == 0 and not orders_ties
         self._bits = max(1, (self.n_used - 1).bit_length())
         self._sorts = False
+        self._sorter = KeySorter()
+        self._no_advance_ps = np.zeros(self.n_used, dtype=np.int64)
+        self._same_labels = np.arange(self.n_used)
         kind = np.uint8 if self.n_used <= 1 << 8 else np.uint16
         self._times_ps = np.empty(0, dtype=np.int64)
         self._channels: NDArray[Any] = np.empty(0, dtype=kind)
@@ -90,7 +94,7 @@ class Aligner:
             part = slice(start, stop)
             try:
                 yield self._add(times_ps[part], channels[part], horizon_ps)
-            except _BadTagError as bad:
+            except BadTagError as bad:
                 raise _checks.bad_tag(
                     times_ps, channels, start + bad.index, self.n_channels
                 ) from None
@@ -109,7 +113,7 @@ class Aligner:
         self._make_room(times_ps.size)
         done = 0
         if not self._sorts:
-            budget = MOVES_PER_TAG * times_ps.size + SMALL_BUDGET
+            budget = times_ps.size // TAGS_PER_MOVE + SMALL_BUDGET
             done = self._insert(times_ps, channels, 0, budget)
         if done < times_ps.size:
             self._sorts = True
@@ -161,37 +165,25 @@ class Aligner:
             # Times too far apart to share 63 bits with a channel: then few are in flight.
             self._insert(times_ps, channels, done, budget=UNLIMITED)
             return
-        keys = np.empty(held + times_ps.size - done, dtype=np.int64)
-        keys[:held] = (self._times_ps[:held] - first_ps) << self._bits | self._channels[:held]
-        shift = max(0, (largest_key // keys.size).bit_length() - 1)  # about a tag per cell
-        placed = np.empty_like(keys)
-        filled, bad = _kernels.place_shifted(
-            times_ps[done:],
-            channels[done:],
-            self._advances_ps,
-            self.labels,
-            first_ps,
-            self._bits,
-            keys,
-            held,
-            shift,
-            np.empty((largest_key >> shift) + 1, dtype=np.int32),
-            placed,
+        kept = Unsorted(
+            self._times_ps[:held], self._channels[:held], self._no_advance_ps, self._same_labels
         )
-        self._raise_if_bad(times_ps, done, done + bad if bad >= 0 else None)
-        placed = placed[:filled]
-        if not _kernels.settle(placed, MOVES_PER_TAG * filled):
-            placed.sort()  # tags in bursts, many to a cell
-        _kernels.unpack(placed, first_ps, self._bits, self._times_ps, self._channels)
-        self._filled = filled
+        tags = Unsorted(times_ps[done:], channels[done:], self._advances_ps, self.labels)
+        try:
+            keys = self._sorter.ordered(kept, tags, first_ps, self._bits, largest_key)
+        except BadTagError as bad:
+            self._raise_if_bad(times_ps, done, done + bad.index)
+        self._raise_if_bad(times_ps, done, None)
+        _kernels.unpack(keys, first_ps, self._bits, self._times_ps, self._channels)
+        self._filled = keys.size
 
     @staticmethod
     def _raise_if_bad(times_ps: Times, first: int, bad: int | None) -> None:
         """Raise for a bad tag, or for a step back just before the first one of a call."""
         if 0 < first < times_ps.size and times_ps[first] < times_ps[first - 1]:
-            raise _BadTagError(first)
+            raise BadTagError(first)
         if bad is not None:
-            raise _BadTagError(bad)
+            raise BadTagError(bad)
 
     def _view(self, first: int, stop: int, horizon_ps: int) -> Batch:
         times_ps = self._times_ps[first:stop]
@@ -199,11 +191,3 @@ class Aligner:
         times_ps.flags.writeable = False
         channels.flags.writeable = False
         return Batch(times_ps, channels, horizon_ps)
-
-
-class _BadTagError(Exception):
-    """A kernel stopped at the tag with this index in its part."""
-
-    def __init__(self, index: int) -> None:
-        super().__init__(index)
-        self.index = index

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from labctl.analysis import _checks
 from labctl.analysis._align import Aligner
 from labctl.analysis._checks import Pairs
-from labctl.analysis._counters import LagCounter
+from labctl.analysis._counters import LagCounter, lag_centers_ps
 from labctl.analysis._stream import StreamAnalyzer, used_channels
 from labctl.analysis.results import Correlation
 
@@ -64,8 +64,7 @@ class CorrelationAnalyzer(StreamAnalyzer[LagCounter]):
         chosen = _checks.channel_pairs(pairs, number)
         self._bin_ps = _checks.positive_ps("bin_ps", bin_ps)
         bins_per_side = _checks.positive_ps("range_ps", range_ps) // self._bin_ps
-        self._lags_ps = np.arange(-bins_per_side, bins_per_side + 1, dtype=np.int64) * self._bin_ps
-        self._lags_ps.flags.writeable = False
+        self._lags_ps = lag_centers_ps(bins_per_side, self._bin_ps)
         self._pairs = tuple((a, b) for a, b in chosen.tolist())
         aligner = Aligner(_checks.delays(delays_ps, number), used_channels(chosen, number))
         # A pair asked for twice is counted once and reported twice.

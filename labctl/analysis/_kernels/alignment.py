@@ -8,8 +8,59 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from labctl.analysis._kernels.lanes import (
+    LANES,
+    ONE,
+    above,
+    first_bad,
+    highest_label,
+    lowest,
+    near,
+    since,
+)
+
 Ints = NDArray[np.int64]
 Labels = NDArray[Any]
+
+#: Tags shifted before any is moved: a vector cannot be loaded at once from places just written.
+CHUNK = 512
+
+
+@njit(cache=True, nogil=True)
+def _order(times_ps: Ints, channels: Labels, first: int, stop: int) -> int:
+    """Insert the tags [first, stop) into the sorted ones before them; return the moves.
+
+    64 tags at a time are compared with their predecessors; only those in the wrong place, or
+    at the same time, are looked at one by one.
+    """
+    moves = 0
+    i = max(first, 1)
+    while i < stop:
+        end = min(i + LANES, stop)
+        start = max(end - LANES, 0)
+        window = since(i, start, end)
+        bits = window
+        if start:
+            bits &= near(times_ps, start, 1, 0)
+        while bits:
+            k = start + lowest(bits)
+            bits &= bits - ONE
+            now = times_ps[k]
+            here = channels[k]
+            j = k
+            while j > 0 and (
+                times_ps[j - 1] > now or (times_ps[j - 1] == now and channels[j - 1] > here)
+            ):
+                times_ps[j] = times_ps[j - 1]
+                channels[j] = channels[j - 1]
+                j -= 1
+            if j < k:
+                times_ps[j] = now
+                channels[j] = here
+                moves += k - j
+                bits |= ONE << np.uint64(k - start) << ONE & window  # a new predecessor
+        i = end
+    return moves
 
 
 @njit(cache=True, nogil=True)
@@ -20,126 +71,54 @@ def insert_shifted(
     labels: Ints,
     out_times_ps: Ints,
     out_channels: Labels,
-    filled: int,
+    filled: Any,
     budget: int,
 ) -> tuple[int, int, bool]:
     """Insert shifted tags into the sorted `out_*[:filled]`, ordered by (time, label).
 
-    A tag of channel c gets time + advances_ps[c] and labels[c]; a negative label drops it.
-    Nearly sorted input costs one comparison per tag. After `budget` moves the loop gives up,
-    because the cost of insertion grows with the spread of the delays.
+    A tag of channel c gets time + advances_ps[c] and labels[c]; a negative label drops it, and
+    without one labels are channel numbers. Nearly sorted input costs about one comparison per
+    tag. After `budget` moves the loop gives up, because the cost of insertion grows with the
+    spread of the delays.
 
     Returns:
         (filled, index of the first tag not yet inserted, whether that tag is bad).
     """
     n = times_ps.size
-    previous = times_ps[0] if n else 0
+    highest = highest_label(channels.itemsize, labels.size)
+    keeps_all = labels.min() >= 0
+    fresh = filled
     moves = 0
-    for i in range(n):
-        now = times_ps[i]
-        here = channels[i]
-        if here >= labels.size or now < previous:
-            return filled, i, True
-        previous = now
-        label = labels[here]
-        if label < 0:
-            continue
-        shifted = now + advances_ps[here]
-        k = filled
-        while k > 0 and (
-            out_times_ps[k - 1] > shifted
-            or (out_times_ps[k - 1] == shifted and out_channels[k - 1] > label)
-        ):
-            out_times_ps[k] = out_times_ps[k - 1]
-            out_channels[k] = out_channels[k - 1]
-            k -= 1
-        out_times_ps[k] = shifted
-        out_channels[k] = label
-        moves += filled - k
-        filled += 1
-        if moves > budget:
-            return filled, i + 1, False
-    return filled, n, False
-
-
-@njit(cache=True, nogil=True)
-def place_shifted(  # noqa: PLR0913, PLR0917 - a kernel takes its arrays one by one
-    times_ps: Ints,
-    channels: Labels,
-    advances_ps: Ints,
-    labels: Ints,
-    base_ps: int,
-    bits: int,
-    keys: Ints,
-    held: int,
-    shift: int,
-    cells: Ints,
-    placed: Ints,
-) -> tuple[int, int]:
-    """Put keys (shifted time - base_ps) << bits | label roughly in order, by counting.
-
-    `keys[:held]` are there already; keys with equal key >> shift share one of `cells` and stay
-    in the order of arrival.
-
-    Returns:
-        (number of keys in `placed`, index of the bad tag or -1).
-    """
-    cells[:] = 0
-    for k in range(held):
-        cells[keys[k] >> shift] += 1
-    filled = held
-    previous = times_ps[0] if times_ps.size else 0
-    for i in range(times_ps.size):
-        now = times_ps[i]
-        here = channels[i]
-        if here >= labels.size or now < previous:
-            return filled, i
-        previous = now
-        label = labels[here]
-        if label >= 0:
-            key = ((now + advances_ps[here] - base_ps) << bits) | label
-            place = key >> shift
-            if not 0 <= place < cells.size:
-                continue  # the cells reach to the last tag: an unsorted one follows
-            keys[filled] = key
-            cells[place] += 1
-            filled += 1
-    total = 0
-    for place in range(cells.size):
-        count = cells[place]
-        cells[place] = total
-        total += count
-    for k in range(filled):
-        place = keys[k] >> shift
-        placed[cells[place]] = keys[k]
-        cells[place] += 1
-    return filled, -1
-
-
-@njit(cache=True, nogil=True)
-def settle(keys: Ints, budget: int) -> bool:
-    """Finish the order of roughly ordered keys; return False after `budget` moves."""
-    moves = 0
-    for i in range(1, keys.size):
-        key = keys[i]
-        k = i
-        while k > 0 and keys[k - 1] > key:
-            keys[k] = keys[k - 1]
-            k -= 1
-        keys[k] = key
-        moves += i - k
-        if moves > budget:
-            return False
-    return True
-
-
-@njit(cache=True, nogil=True)
-def unpack(keys: Ints, base_ps: int, bits: int, out_times_ps: Ints, out_channels: Labels) -> None:
-    """Write the times and labels of packed keys to `out_*`."""
-    mask = (np.int64(1) << bits) - 1
-    for i in range(keys.size):
-        out_times_ps[i] = (keys[i] >> bits) + base_ps
-        out_channels[i] = keys[i] & mask
+    i = 0
+    while i < n and moves <= budget:
+        end = min(i + LANES, n)
+        if i and end - i == LANES:
+            wrong = near(times_ps, i, 1, -1) | above(channels, i, highest)
+            if wrong:
+                return filled, i + lowest(wrong), True
+        else:
+            bad = first_bad(times_ps, channels, i, end, labels.size)
+            if bad >= 0:
+                return filled, bad, True
+        place = np.uint64(filled)  # numba tests whether a signed index counts from the end
+        if keeps_all:
+            for k in range(np.uint64(i), np.uint64(end)):
+                here = channels[k]
+                out_times_ps[place] = times_ps[k] + advances_ps[here]
+                out_channels[place] = here
+                place += ONE
+        else:
+            for k in range(np.uint64(i), np.uint64(end)):
+                here = channels[k]
+                out_times_ps[place] = times_ps[k] + advances_ps[here]
+                out_channels[place] = labels[here]
+                place += np.uint64(labels[here] >= 0)
+        filled = np.int64(place)
+        i = end
+        if i == n or filled - fresh >= CHUNK:
+            moves += _order(out_times_ps, out_channels, fresh, filled)
+            fresh = filled
+    return filled, i, False
 
 
 @njit(cache=True, nogil=True)

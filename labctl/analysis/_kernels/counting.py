@@ -1,9 +1,10 @@
 """Counting loops over one merged stream in time order.
 
 Each tag looks back at the tags before it until they lie too far in the past: one pass serves
-all channel pairs. `tail_*` are the last tags of the batches before, so any split into batches
-counts every pair once. A batch begins with the tags within reach of its first one: they also
-meet each other and the tail; from then on the look-back ends inside the batch, unchecked.
+all channel pairs. Tags before index `first` were counted before: they are only looked back at,
+so any split of a stream counts every pair once. 64 tags at a time are checked for order and
+channel numbers and compared with their predecessor; only those within reach of it look back
+tag by tag. The last 64 tags overlap those done before, whose bits are cleared.
 """
 
 from __future__ import annotations
@@ -14,6 +15,19 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from labctl.analysis._kernels.lanes import (
+    LANES,
+    ONE,
+    above,
+    equal,
+    first_bad,
+    highest_label,
+    lowest,
+    near,
+    ones,
+    since,
+)
+
 Ints = NDArray[np.int64]
 Labels = NDArray[Any]
 
@@ -22,125 +36,54 @@ Labels = NDArray[Any]
 def count_singles(times_ps: Ints, channels: Labels, n_channels: int, counts: Ints) -> int:
     """Add the tags of each channel to `counts` (n_channels,)."""
     n = times_ps.size
-    previous = times_ps[0] if n else 0
-    for i in range(n):
-        here = channels[i]
-        now = times_ps[i]
-        if here >= n_channels or now < previous:
-            return i
-        previous = now
-        counts[here] += 1
+    bad = first_bad(times_ps, channels, 0, n, n_channels)
+    if bad >= 0:
+        return bad
+    i = 0
+    if n_channels <= LANES // 2:  # one comparison per channel serves 64 tags
+        while i + LANES <= n:
+            for channel in range(n_channels):
+                counts[channel] += ones(equal(channels, i, channel))
+            i += LANES
+    while i < n:
+        counts[channels[i]] += 1
+        i += 1
     return -1
 
 
 @njit(cache=True, nogil=True)
 def count_matrix(
-    times_ps: Ints,
-    channels: Labels,
-    n_channels: int,
-    half_ps: int,
-    tail_times_ps: Ints,
-    tail_channels: Labels,
-    counts: Ints,
+    times_ps: Ints, channels: Labels, first: int, n_channels: int, half_ps: int, counts: Ints
 ) -> int:
     """Add every pair with separation <= half_ps to `counts` (n_channels²,), [later, earlier]."""
     n = times_ps.size
-    if n == 0:
-        return -1
-    first = times_ps[0]
-    previous = first
-    i = 0
-    while i < n and times_ps[i] - half_ps <= first:
-        now = times_ps[i]
-        here = channels[i]
-        if here >= n_channels or now < previous:
-            return i
-        previous = now
-        row = np.int64(here) * n_channels
-        earliest = now - half_ps
-        for j in range(i):
-            counts[row + channels[j]] += 1
-        j = tail_times_ps.size - 1
-        while j >= 0 and tail_times_ps[j] >= earliest:
-            counts[row + tail_channels[j]] += 1
-            j -= 1
-        i += 1
-    for k in range(i, n):
-        now = times_ps[k]
-        here = channels[k]
-        if here >= n_channels or now < previous:
-            return k
-        previous = now
-        earliest = now - half_ps
-        j = k - 1
-        if times_ps[j] >= earliest:
-            row = np.int64(here) * n_channels
-            while times_ps[j] >= earliest:
+    highest = highest_label(channels.itemsize, n_channels)
+    if first == 0 and n and channels[0] >= n_channels:
+        return 0
+    i = max(first, 1)
+    while i < n:
+        end = min(i + LANES, n)
+        start = max(end - LANES, 0)
+        bits = since(i, start, end)
+        if start:
+            bad = near(times_ps, start, 1, -1) | above(channels, start, highest)
+            if bad:
+                return start + lowest(bad)
+            bits &= near(times_ps, start, 1, half_ps)
+        else:
+            k = first_bad(times_ps, channels, i, end, n_channels)
+            if k >= 0:
+                return k
+        while bits:
+            k = start + lowest(bits)
+            bits &= bits - ONE
+            row = np.int64(channels[k]) * n_channels
+            earliest = times_ps[k] - half_ps
+            j = k - 1
+            while j >= 0 and times_ps[j] >= earliest:
                 counts[row + channels[j]] += 1
                 j -= 1
-    return -1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _add_lag(
-    lag_ps: int, later: int, earlier: int, slots: Labels, reach_ps: int, bin_ps: int, counts: Ints
-) -> None:
-    """Add one pair of tags to the histograms of (earlier, later) and of (later, earlier)."""
-    forward = slots[earlier, later]
-    if forward >= 0:
-        place = (reach_ps + lag_ps) // bin_ps
-        # The last bin is open above: with an even bin a lag of reach_ps lies outside.
-        if place < counts.shape[1]:
-            counts[forward, place] += 1
-    backward = slots[later, earlier]
-    if backward >= 0:
-        counts[backward, (reach_ps - lag_ps) // bin_ps] += 1
-
-
-@njit(cache=True, nogil=True)
-def count_lags(
-    times_ps: Ints,
-    channels: Labels,
-    slots: Labels,
-    reach_ps: int,
-    bin_ps: int,
-    tail_times_ps: Ints,
-    tail_channels: Labels,
-    counts: Ints,
-) -> int:
-    """Add all lags within reach_ps to `counts` (pairs, bins); slots[a, b] is the row or -1."""
-    n = times_ps.size
-    if n == 0:
-        return -1
-    first = times_ps[0]
-    previous = first
-    i = 0
-    while i < n and times_ps[i] - reach_ps <= first:
-        now = times_ps[i]
-        here = channels[i]
-        if here >= slots.shape[0] or now < previous:
-            return i
-        previous = now
-        earliest = now - reach_ps
-        for j in range(i):
-            _add_lag(now - times_ps[j], here, channels[j], slots, reach_ps, bin_ps, counts)
-        j = tail_times_ps.size - 1
-        while j >= 0 and tail_times_ps[j] >= earliest:
-            lag = now - tail_times_ps[j]
-            _add_lag(lag, here, tail_channels[j], slots, reach_ps, bin_ps, counts)
-            j -= 1
-        i += 1
-    for k in range(i, n):
-        now = times_ps[k]
-        here = channels[k]
-        if here >= slots.shape[0] or now < previous:
-            return k
-        previous = now
-        earliest = now - reach_ps
-        j = k - 1
-        while times_ps[j] >= earliest:
-            _add_lag(now - times_ps[j], here, channels[j], slots, reach_ps, bin_ps, counts)
-            j -= 1
+        i = end
     return -1
 
 
