@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         tsirelson_warning,
         unswapped_rates,
     )
+    from labctl.analysis.block_merging import StreamMerger
     from labctl.analysis.bundle import LiveBundle, LiveCounts
     from labctl.analysis.coincidences import (
         MatrixAnalyzer,
@@ -113,6 +114,7 @@ __all__ = [
     "SortedTags",
     "StartStop",
     "StartStopAnalyzer",
+    "StreamMerger",
     "SyncHistogram",
     "SyncHistogramAnalyzer",
     "TagPart",
@@ -169,6 +171,7 @@ _MODULES = {
         "tsirelson_warning",
         "unswapped_rates",
     ),
+    "block_merging": ("StreamMerger",),
     "bundle": ("LiveBundle", "LiveCounts"),
     "delays": ("ChannelDelays", "channel_delays"),
     "peaks": ("Peak", "find_peak"),
