@@ -38,6 +38,10 @@ class FoundRun:
         }
 
 
+#: `2026-11-23T07-15-02`, with which the name of a run file begins.
+_SECOND_CHARACTERS = 19
+
+
 def find_runs(
     folder: Path,
     *,
@@ -69,8 +73,16 @@ def find_runs(
 
 
 def _newest_first(folder: Path) -> Iterator[Path]:
-    # The names begin with the time, in folders named by the day.
-    yield from sorted(folder.rglob("*.h5"), key=lambda path: path.name, reverse=True)
+    yield from sorted(folder.rglob("*.h5"), key=_age_key, reverse=True)
+
+
+def _age_key(path: Path) -> tuple[str, float, str]:
+    """Return what sorts files by age: names begin with the second, the rest is in the file."""
+    try:
+        written_s = path.stat().st_mtime
+    except OSError:  # removed meanwhile
+        written_s = 0.0
+    return path.name[:_SECOND_CHARACTERS], written_s, path.name
 
 
 def _look_at(path: Path) -> tuple[FoundRun, str]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +61,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_file(folder: Path, experiment: str) -> str:
     (path,) = folder.glob(f"*/*_{experiment}_*.h5")
     return str(path)
+
+
+def test_runs_of_the_same_second_are_listed_by_when_they_were_written(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = "2026-11-23T10-00-00"
+    names = {"counting": f"{second}_a_000000.h5", "chsh": f"{second}_b_ffffff.h5"}
+    for age_s, experiment in enumerate(("counting", "chsh")):
+        path = tmp_path / names[experiment]
+        shutil.copy(run_file(folder, experiment), path)
+        os.utime(path, (1_000_000 - age_s, 1_000_000 - age_s))
+    assert run_command(["runs", str(tmp_path), "--json"]) == ExitCode.FINISHED
+    found = json.loads(capsys.readouterr().out)
+    assert [run["experiment"] for run in found] == ["counting", "chsh"]
 
 
 def test_runs_are_listed_newest_first_and_found_by_what_they_say(
