@@ -58,7 +58,17 @@ def _options(
     del version, debug
 
 
-for _module in ("setup", "instruments", "live", "run", "files", "recorded", "simulate"):
+for _module in (
+    "setup",
+    "instruments",
+    "live",
+    "run",
+    "files",
+    "recorded",
+    "care",
+    "exporting",
+    "simulate",
+):
     importlib.import_module(f"labctl.cli.{_module}").add_to(app)
 
 

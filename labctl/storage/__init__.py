@@ -9,23 +9,35 @@ unreadable after kill -9 and none of 80 SWMR files. Its price: everything must b
 first tag, and text that is known only later goes into byte streams with an index.
 """
 
+from labctl.storage.archiving import Archived, archive_run
 from labctl.storage.header import RunHeader, TaggerHeader
 from labctl.storage.names import new_uid, run_path
 from labctl.storage.reader import RunFile, RunStatus, open_run
 from labctl.storage.recorder import EndStatus, Recorder
+from labctl.storage.recovery import Recovery, recover_run, recover_run_in_place
 from labctl.storage.tag_table import OnDamage
+from labctl.storage.verifying import Damage, TagSums, Verification, verify_run
 from labctl.storage.writer import Acknowledgement
 
 __all__ = [
     "Acknowledgement",
+    "Archived",
+    "Damage",
     "EndStatus",
     "OnDamage",
     "Recorder",
+    "Recovery",
     "RunFile",
     "RunHeader",
     "RunStatus",
+    "TagSums",
     "TaggerHeader",
+    "Verification",
+    "archive_run",
     "new_uid",
     "open_run",
+    "recover_run",
+    "recover_run_in_place",
     "run_path",
+    "verify_run",
 ]

@@ -67,7 +67,11 @@ JSON elsewhere, where NaN and Infinity may stand for numbers as Python writes th
     end         status ("finished", "aborted" or "failed"), reason, stop_utc, result,
                 planned, taken, repeated
 
-A file without an `end` record was interrupted, or is still being written.
+A file without an `end` record was interrupted, or is still being written. `labctl recover` gives
+the copy of an interrupted run an `end` record with a reason and without a status, and notes
+`recovered_utc` in its header (`configuration_damaged` where that text could not be read).
+`labctl archive` rewrites `delta` and `channel` of a closed file through HDF5's scaleoffset filter,
+which every HDF5 reader undoes; values are the same.
 
 **Order of writing.** Data are flushed before the index rows that cover them, index rows before
 fdatasync; only then are they acknowledged. So a killed process leaves a consistent file, and after

@@ -1,0 +1,249 @@
+"""What an export refuses, warns of, and does with files that grow, were killed or are damaged."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from labctl.errors import LimitError, RunFileError
+from labctl.storage import Recorder, RunHeader, TaggerHeader, open_run
+from labctl.storage.export import POINT_FORMATS, TAG_FORMATS, plan_export
+from labctl.tags.block import TagBlock, TagFlags
+
+Record: TypeAlias = Callable[..., AbstractContextManager[Recorder]]
+MakeBlock: TypeAlias = Callable[..., TagBlock]
+
+SCRIPT = Path(__file__).parents[1] / "recording_process.py"
+
+
+@contextmanager
+def largest_file(n_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow beyond this, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_killed_run_exports_what_it_had_committed(tmp_path: Path) -> None:
+    path = tmp_path / "killed.h5"
+    with subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(path), "3", "0"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        said = [json.loads(process.stdout.readline()) for _ in range(20)]
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+
+    with open_run(path) as run:
+        plan = plan_export(run, "npz", of_points=False)
+        plan.write(tmp_path / "killed.npz", replaces=False)
+
+    # The source's own list: seeded as in the process.
+    rng = np.random.default_rng(3)
+    times_ps: list[int] = []
+    for start_ps in range(0, 800 * 10**11, 10**11):
+        n_tags = int(rng.choice([0, 3, 200, 5000]))
+        rng.random()
+        times_ps += np.sort(rng.integers(start_ps, start_ps + 10**11, n_tags)).tolist()
+        rng.integers(0, 8, n_tags)
+    with np.load(tmp_path / "killed.npz") as arrays:
+        found_ps = arrays["time_ps"]
+    assert found_ps.size >= said[-1]["n_tags"] > 0
+    np.testing.assert_array_equal(found_ps, times_ps[: found_ps.size])
+    assert "has no end (status interrupted)" in plan.warnings[0]
+    assert "lost tags and" in plan.warnings[-1]
+
+
+def test_a_growing_run_exports_what_it_held_when_it_was_planned(
+    tmp_path: Path, record: Record, block: MakeBlock
+) -> None:
+    with record(tmp_path / "run.h5") as recorder:
+        recorder.record("tdc", block(range(100), start_ps=0, stop_ps=100))
+        recorder.sync()
+        with open_run(tmp_path / "run.h5") as run:
+            plan = plan_export(run, "npz", of_points=False)
+            recorder.record("tdc", block(range(100, 5_000), start_ps=100, stop_ps=5_000))
+            recorder.sync()
+            plan.write(tmp_path / "run.npz", replaces=False)
+    with np.load(tmp_path / "run.npz") as arrays:
+        assert arrays["time_ps"].tolist() == list(range(100))
+        assert arrays["channel"].tolist() == [1] * 100
+    assert "has no end (status running)" in plan.warnings[0]
+
+
+@pytest.mark.parametrize("to", TAG_FORMATS)
+def test_losses_and_stretches_without_recording_are_told_with_their_numbers(
+    tmp_path: Path, record: Record, to: str
+) -> None:
+    channel = np.ones(1, np.uint8)
+    with record(tmp_path / "run.h5") as recorder:
+        for sequence, (lost, flags, start_ps) in enumerate(
+            [(0, TagFlags.NONE, 10), (7, TagFlags.OVERFLOW, 20), (5, TagFlags.MISSED, 50)]
+        ):
+            times_ps = np.array([start_ps], np.int64)
+            recorder.record(
+                "tdc", TagBlock(times_ps, channel, start_ps, start_ps + 10, sequence, lost, flags)
+            )
+        recorder.end("finished")
+    with open_run(tmp_path / "run.h5") as run:
+        plan = plan_export(run, to, of_points=False)
+    told = "\n".join(plan.warnings)
+    assert "12 lost tags and 2 flagged intervals" in told
+    assert "1 stretches without recording" in told
+    assert ("begins at 10 ps" in told) == (to == "ptu")
+
+
+@pytest.mark.parametrize(
+    ("to", "time_ps", "channel", "message"),
+    [
+        ("qutag", 0, 21, "channel 21; qutag files hold channels 0 to 20"),
+        ("ptu", 0, 65, "channel 65; ptu files hold channels 0 to 64"),
+        ("qutag", -5, 1, "at -5 ps; qutag files hold no times before 0"),
+        ("ptu", -5, 1, "at -5 ps; ptu files hold no times before 0"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_refused_before_anything_is_written(
+    tmp_path: Path,
+    record: Record,
+    block: MakeBlock,
+    to: str,
+    time_ps: int,
+    channel: int,
+    message: str,
+) -> None:
+    with record(tmp_path / "run.h5", n_channels=100) as recorder:
+        recorder.record("tdc", block([time_ps, 3], [channel, 1]))
+    with open_run(tmp_path / "run.h5") as run:
+        with pytest.raises(RunFileError, match=message):
+            plan_export(run, to, of_points=False)
+        plan = plan_export(run, "npz", of_points=False)
+        plan.write(tmp_path / "run.npz", replaces=False)
+    with np.load(tmp_path / "run.npz") as arrays:
+        assert arrays["time_ps"].tolist() == [time_ps, 3]
+
+
+def test_a_damaged_run_is_refused(tmp_path: Path, record: Record, block: MakeBlock) -> None:
+    path = tmp_path / "run.h5"
+    with record(path) as recorder:
+        recorder.record("tdc", block(range(10_000)))
+        recorder.end("finished")
+    with h5py.File(path, "r+") as file:
+        file["entry/tags/tdc/delta"][5] = 99
+    with open_run(path) as run, pytest.raises(RunFileError, match="fail their checksum"):
+        plan_export(run, "csv", of_points=False)
+
+
+@pytest.mark.parametrize("to", TAG_FORMATS)
+def test_a_full_disk_leaves_nothing_behind(
+    tmp_path: Path, record: Record, block: MakeBlock, to: str
+) -> None:
+    rng = np.random.default_rng(1)
+    with record(tmp_path / "run.h5") as recorder:
+        recorder.record("tdc", block(np.cumsum(rng.integers(0, 10**6, 50_000))))
+        recorder.end("finished")
+    with open_run(tmp_path / "run.h5") as run:
+        plan = plan_export(run, to, of_points=False)
+        with (
+            largest_file(60_000),
+            pytest.raises(RunFileError, match="cannot be written: File too large"),
+        ):
+            plan.write(tmp_path / "out", replaces=False)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == ["run.h5"]
+
+
+def test_of_several_taggers_one_must_be_named(tmp_path: Path, block: MakeBlock) -> None:
+    taggers = [
+        TaggerHeader(name=name, resolution_ps=4, n_channels=8, simulated=False)
+        for name in ("alice", "bob")
+    ]
+    header = RunHeader(experiment="x", simulated=False)
+    with Recorder(tmp_path / "run.h5", header, taggers) as recorder:
+        recorder.record("bob", block([2, 3]))
+        recorder.end("finished")
+    with open_run(tmp_path / "run.h5") as run:
+        with pytest.raises(LimitError, match="tags of alice, bob; name one with --tagger"):
+            plan_export(run, "csv", of_points=False)
+        with pytest.raises(LimitError, match=r'no tagger "bobb" \(did you mean "bob"'):
+            plan_export(run, "csv", of_points=False, tagger="bobb")
+        plan = plan_export(run, "csv", of_points=False, tagger="bob")
+    assert (plan.rows, plan.warnings) == (2, ())
+
+
+def test_a_run_without_a_tagger_has_no_tags_but_points(tmp_path: Path) -> None:
+    header = RunHeader(experiment="x", simulated=True)
+    with Recorder(tmp_path / "run.h5", header, []) as recorder:
+        recorder.point(1, 1, {"power_mw": 2.5})
+        recorder.end("finished")
+    with open_run(tmp_path / "run.h5") as run:
+        with pytest.raises(RunFileError, match="used no tagger"):
+            plan_export(run, "npz", of_points=False)
+        plan = plan_export(run, "csv", of_points=True)
+    assert (plan.rows, plan.warnings) == (1, ("the run is simulated",))
+
+
+@pytest.mark.parametrize("to", POINT_FORMATS)
+def test_points_become_a_table(tmp_path: Path, record: Record, to: str) -> None:
+    path = tmp_path / f"points.{to}"
+    with record(tmp_path / "run.h5") as recorder:
+        recorder.point(1, 2, {"angle_deg": 22.5, "counts": {"1-2": 7}, "trace": [1, 2]})
+        recorder.point(2, 2, {"angle_deg": 45, "note": "é, last", "counts": {"1-2": 9}})
+        recorder.end("finished")
+    with open_run(tmp_path / "run.h5") as run:
+        plan = plan_export(run, to, of_points=True)
+        assert plan.write(path, replaces=False) == path.stat().st_size
+    table = pd.read_csv(path) if to == "csv" else pd.read_parquet(path)
+    assert list(table.columns) == [
+        "number",
+        "total",
+        "utc_ns",
+        "angle_deg",
+        "counts.1-2",
+        "trace",
+        "note",
+    ]
+    assert table["number"].tolist() == [1, 2]
+    assert table["total"].tolist() == [2, 2]
+    assert table["angle_deg"].tolist() == [22.5, 45.0]
+    assert table["counts.1-2"].tolist() == [7, 9]
+    assert json.loads(table["trace"][0]) == [1, 2]
+    assert pd.isna(table["trace"][1])
+    assert table["note"][1] == "é, last"
+
+
+@pytest.mark.parametrize("to", POINT_FORMATS)
+def test_a_run_without_points_gives_an_empty_table(tmp_path: Path, record: Record, to: str) -> None:
+    path = tmp_path / f"points.{to}"
+    with record(tmp_path / "run.h5") as recorder:
+        recorder.end("finished")
+    with open_run(tmp_path / "run.h5") as run:
+        plan_export(run, to, of_points=True).write(path, replaces=False)
+    table = pd.read_csv(path) if to == "csv" else pd.read_parquet(path)
+    assert list(table.columns) == ["number", "total", "utc_ns"]
+    assert len(table) == 0
+
+
+def test_a_parquet_column_of_mixed_kinds_becomes_json_text(tmp_path: Path, record: Record) -> None:
+    with record(tmp_path / "run.h5") as recorder:
+        recorder.point(1, 2, {"value": 1})
+        recorder.point(2, 2, {"value": "out of range"})
+        recorder.end("finished")
+    with open_run(tmp_path / "run.h5") as run:
+        plan_export(run, "parquet", of_points=True).write(tmp_path / "p.parquet", replaces=False)
+    values = pd.read_parquet(tmp_path / "p.parquet")["value"].tolist()
+    assert [json.loads(value) for value in values] == [1, "out of range"]
