@@ -46,6 +46,16 @@ def true_s(lab: LabSession) -> float:
     return e["ab"] - e["ab'"] + e["a'b"] + e["a'b'"]
 
 
+def test_s_of_three_seeds_agrees_with_the_worlds_own_truth(
+    open_bench: OpenBench, tmp_path: Path
+) -> None:
+    for seed in range(3):
+        with open_bench(seed=seed) as lab:
+            s = run_chsh(lab, tmp_path, dwell_s=0.3, delays="known").result.s
+            assert abs(s.value - true_s(lab)) < 5 * s.sigma
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_s_over_twenty_seeds_agrees_with_the_worlds_own_truth(
     open_bench: OpenBench, tmp_path: Path

@@ -13,6 +13,7 @@ OpenBench = Callable[..., Any]
 RAW, CORRECTED = 0.95 * (1 - 0.0024), 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_visibilities_over_eight_seeds_agree_with_the_state(
     open_bench: OpenBench, tmp_path: Path
