@@ -36,7 +36,7 @@ from simulated_devices.devices.websq_faults import faults_of_websq
 from simulated_devices.instrument import Fault, Surroundings
 from simulated_devices.wire import Port
 from simulated_devices.world import Detector, Slice
-from simulated_devices.world.detector import Drive
+from simulated_devices.world.drive import Drive
 from simulated_devices.world.nanowire import Nanowire, NanowireParameters
 from simulated_devices.world.randomness import component_generator
 

@@ -20,18 +20,21 @@ import math
 
 from pydantic import Field
 
-from simulated_devices.world.detector import Drive
-from simulated_devices.world.node import finite
+from simulated_devices.world.drive import Drive
 from simulated_devices.world.table import Table
 
-__all__ = ["Avalanche", "AvalancheParameters"]
+__all__ = ["AvalancheParameters"]
 
 _ZERO_CELSIUS_K = 273.15
 _BOLTZMANN_EV_PER_K = 8.617333262e-5
 
 
 class AvalancheParameters(Table):
-    """What makes one type of diode; the defaults are a cooled silicon reach-through diode's."""
+    """`[simulation.detectors.NAME.avalanche]`: a diode, its bias and its temperature.
+
+    The defaults are a cooled silicon reach-through diode's. What bias and temperature it stands,
+    and what limits its current, is the instrument's.
+    """
 
     breakdown_v: float = Field(
         150.0,
@@ -39,9 +42,9 @@ class AvalancheParameters(Table):
         le=1000.0,
         # Reach-through silicon diodes break down at 100 to 500 V, single diodes of one type
         # tens of volts apart; InGaAs ones at 60 to 85 V.
-        description="Breakdown voltage at `breakdown_temperature_c`.",
+        description="Breakdown voltage at `breakdown_temperature_degc`.",
     )
-    breakdown_temperature_c: float = Field(
+    breakdown_temperature_degc: float = Field(
         25.0,
         ge=-200.0,
         le=150.0,
@@ -62,7 +65,7 @@ class AvalancheParameters(Table):
         # Where the efficiency of a thick diode has nearly saturated.
         description="Bias above breakdown at which the detector has its rated values.",
     )
-    nominal_temperature_c: float = Field(
+    nominal_temperature_degc: float = Field(
         -20.0,
         ge=-200.0,
         le=150.0,
@@ -90,70 +93,61 @@ class AvalancheParameters(Table):
         # Half the band gap of silicon: darks double every 7 K at the nominal temperature.
         description="Activation energy E of the dark rate.",
     )
-
-
-class Avalanche:
-    """One diode, its bias and its temperature; its owner keeps threads apart.
-
-    What bias and temperature it stands, and what limits its current, is the instrument's.
-    """
-
-    def __init__(self, parameters: AvalancheParameters) -> None:
-        self.parameters = parameters
-        self._bias_v = 0.0
-        self._temperature_c = parameters.nominal_temperature_c
-
-    @property
-    def bias_v(self) -> float:
-        """The reverse bias; not negative."""
-        return self._bias_v
-
-    @bias_v.setter
-    def bias_v(self, bias_v: float) -> None:
-        self._bias_v = finite("bias_v", bias_v, minimum=0.0)
+    bias_v: float | None = Field(
+        None,
+        ge=0.0,
+        le=2000.0,
+        description="Present reverse bias; left out: the nominal excess over the breakdown "
+        "voltage at the nominal temperature.",
+    )
+    temperature_degc: float | None = Field(
+        None,
+        ge=-200.0,
+        le=150.0,
+        description="Present temperature; left out: the nominal one.",
+    )
 
     @property
-    def temperature_c(self) -> float:
+    def present_degc(self) -> float:
         """The temperature of the diode."""
-        return self._temperature_c
-
-    @temperature_c.setter
-    def temperature_c(self, temperature_c: float) -> None:
-        # The range of the parameter that the diode is rated with.
-        self._temperature_c = finite("temperature_c", temperature_c, minimum=-200.0)
+        given = self.temperature_degc
+        return self.nominal_temperature_degc if given is None else given
 
     @property
-    def breakdown_v(self) -> float:
+    def present_breakdown_v(self) -> float:
         """The breakdown voltage at the present temperature."""
-        diode = self.parameters
-        warmer_k = self._temperature_c - diode.breakdown_temperature_c
-        return diode.breakdown_v + diode.breakdown_v_per_k * warmer_k
+        return self._breakdown_v(self.present_degc)
 
     @property
     def excess_v(self) -> float:
         """Bias less breakdown voltage; negative below breakdown."""
-        return self._bias_v - self.breakdown_v
+        bias_v = self.bias_v
+        if bias_v is None:
+            bias_v = self._breakdown_v(self.nominal_temperature_degc) + self.nominal_excess_v
+        return bias_v - self.present_breakdown_v
 
     @property
     def drive(self) -> Drive:
         """What the present state makes of the detector's rated values."""
-        diode, excess_v = self.parameters, self.excess_v
+        excess_v, nominal_v = self.excess_v, self.nominal_excess_v
         if excess_v <= 0.0:
             return Drive(0.0, 0.0, 0.0)
-        nominal_v = diode.nominal_excess_v
         triggering, at_nominal = (
-            -math.expm1(-volts / diode.trigger_scale_v) for volts in (excess_v, nominal_v)
+            -math.expm1(-volts / self.trigger_scale_v) for volts in (excess_v, nominal_v)
         )
         factor = triggering / at_nominal
-        colder_per_k = 1.0 / self._kelvin(self._temperature_c) - 1.0 / self._kelvin(
-            diode.nominal_temperature_c
+        colder_per_k = 1.0 / _kelvin(self.present_degc) - 1.0 / _kelvin(
+            self.nominal_temperature_degc
         )
         generation = math.exp(
-            (excess_v - nominal_v) / diode.dark_scale_v
-            - diode.dark_activation_ev / _BOLTZMANN_EV_PER_K * colder_per_k
+            (excess_v - nominal_v) / self.dark_scale_v
+            - self.dark_activation_ev / _BOLTZMANN_EV_PER_K * colder_per_k
         )
         return Drive(factor, factor * generation, factor * excess_v / nominal_v)
 
-    @staticmethod
-    def _kelvin(celsius: float) -> float:
-        return celsius + _ZERO_CELSIUS_K
+    def _breakdown_v(self, degc: float) -> float:
+        return self.breakdown_v + self.breakdown_v_per_k * (degc - self.breakdown_temperature_degc)
+
+
+def _kelvin(celsius: float) -> float:
+    return celsius + _ZERO_CELSIUS_K

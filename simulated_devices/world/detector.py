@@ -18,11 +18,13 @@ dead-time formulas exact for jittered light.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from simulated_devices.world.detector_parameters import DetectorParameters
+from simulated_devices.world.drive import Drive
 from simulated_devices.world.kernels import (
     ALWAYS_LIVE_PS,
     Response,
@@ -41,7 +43,6 @@ __all__ = [
     "MAX_AFTERPULSE_PROBABILITY",
     "MAX_DARK_RATE_HZ",
     "Detector",
-    "Drive",
 ]
 
 FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
@@ -63,20 +64,6 @@ MAX_DARK_RATE_HZ = 1e9
 """A hot or overdriven detector has no more: any dead time makes the difference invisible."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drive:
-    """What bias and temperature make of a detector: factors on what it is rated at."""
-
-    efficiency_factor: float = 1.0
-    dark_rate_factor: float = 1.0
-    afterpulse_factor: float = 1.0
-
-    @property
-    def is_off(self) -> bool:
-        """True where nothing can click, also not light on its way or a trap that empties."""
-        return self.efficiency_factor == 0.0 and self.dark_rate_factor == 0.0
-
-
 class Detector(Node[DetectorParameters]):
     """One detector; it keeps what a slice boundary must not cut.
 
@@ -96,9 +83,44 @@ class Detector(Node[DetectorParameters]):
         self._arriving: list[Times] = []
         self._pending_afterpulses = np.empty(0, dtype=np.int64)
         self._live_from_ps = ALWAYS_LIVE_PS
-        #: Set by the instrument that biases the detector, from any thread; acts from the next
-        #: slice on, like the parameters.
-        self.drive = Drive()
+        self._biased = Drive()
+        self.faults: dict[str, Callable[..., None]] = {}
+        if parameters.avalanche is not None:
+            self.faults = {"bias": self._fail_bias, "cooler": self._fail_cooler}
+
+    @property
+    def drive(self) -> Drive:
+        """What bias and temperature make of the detector, besides its rated values.
+
+        Set by the instrument that biases it, from any thread; acts from the next slice on, like
+        the parameters. An avalanche diode's own bias and temperature come on top.
+        """
+        diode = self._parameters.avalanche
+        return self._biased if diode is None else self._biased.with_too(diode.drive)
+
+    @drive.setter
+    def drive(self, drive: Drive) -> None:
+        self._biased = drive
+
+    def drift(self) -> dict[str, Any]:
+        """Return what bias and temperature make of it at present."""
+        return {
+            "present_efficiency": self.efficiency,
+            "present_dark_rate_hz": self.dark_rate_hz,
+        }
+
+    def _fail_bias(self, *, bias_v: float = 0.0) -> None:
+        """Let the diode's bias supply give another voltage; below breakdown it is blind."""
+        self._change_diode(bias_v=bias_v)
+
+    def _fail_cooler(self, *, temperature_degc: float = 20.0) -> None:
+        """Let the diode come to another temperature: its darks and breakdown voltage follow."""
+        self._change_diode(temperature_degc=temperature_degc)
+
+    def _change_diode(self, **changes: float) -> None:
+        diode = self._parameters.avalanche
+        present = {} if diode is None else diode.model_dump()
+        self.change(avalanche=present | changes)
 
     @property
     def efficiency(self) -> float:

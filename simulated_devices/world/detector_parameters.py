@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from simulated_devices.world.avalanche import AvalancheParameters
 from simulated_devices.world.table import Table
 
 __all__ = ["DeadTimeModel", "DetectorParameters"]
@@ -92,6 +93,12 @@ class DetectorParameters(Table):
         le=100_000_000_000,
         # 2 m of coaxial cable at 5 ns/m; equal cables cancel in every coincidence.
         description="Delay of the electronics and cable up to the time tagger.",
+    )
+
+    avalanche: AvalancheParameters | None = Field(
+        None,
+        description="The diode of an avalanche detector, whose rated values the others are; "
+        "left out: bias and temperature are the bias instrument's affair.",
     )
 
     @model_validator(mode="after")

@@ -21,7 +21,7 @@ import math
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from simulated_devices.world.detector import Drive
+from simulated_devices.world.drive import Drive
 from simulated_devices.world.node import finite
 
 __all__ = ["Nanowire", "NanowireParameters"]

@@ -13,9 +13,9 @@ from simulated_devices.world.detector import (
     MAX_AFTERPULSE_PROBABILITY,
     MAX_DARK_RATE_HZ,
     Detector,
-    Drive,
 )
 from simulated_devices.world.detector_parameters import DetectorParameters
+from simulated_devices.world.drive import Drive
 from simulated_devices.world.kernels import ALWAYS_LIVE_PS, register, register_paralyzable
 from simulated_devices.world.slices import SLICE_PS, Times
 

@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from simulated_devices.world import expected_singles_hz
-from simulated_devices.world.detector import Detector, Drive
+from simulated_devices.world.detector import Detector
 from simulated_devices.world.detector_parameters import DetectorParameters
+from simulated_devices.world.drive import Drive
 from simulated_devices.world.nanowire import Nanowire, NanowireParameters
 from simulated_devices.world.slices import SLICE_PS
 
