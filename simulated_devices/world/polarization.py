@@ -18,10 +18,8 @@ __all__ = [
     "Operator",
     "analyzer_operators",
     "bell_vector",
-    "joint_probability",
     "pair_state",
     "state_vector",
-    "werner_state",
 ]
 
 Operator = NDArray[np.complex128]
@@ -53,6 +51,9 @@ def state_vector(parameters: SourceParameters) -> Operator:
 def pair_state(parameters: SourceParameters) -> Operator:
     """Return the density matrix of the pairs: the pure state in white or colored noise.
 
+    In white noise V |psi><psi| + (1 - V) 1/4, which of a Bell state is that of R. F. Werner,
+    Phys. Rev. A 40, 4277 (1989); its best CHSH value is 2 sqrt(2) V.
+
     Colored noise is the state without its coherence between H and V, as of pairs whose
     polarization could be told from their time or color (A. Cabello, A. Feito, A. Lamas-Linares,
     Phys. Rev. A 72, 052112 (2005)).
@@ -63,16 +64,6 @@ def pair_state(parameters: SourceParameters) -> Operator:
     rest = white if parameters.noise == "white" else np.diag(np.diag(pure))
     mixed: Operator = parameters.visibility * pure + (1.0 - parameters.visibility) * rest
     return mixed
-
-
-def werner_state(state: BellStateName, visibility: float) -> Operator:
-    """Return the density matrix V |Bell><Bell| + (1 - V) 1/4.
-
-    R. F. Werner, Phys. Rev. A 40, 4277 (1989); the best CHSH value is 2 sqrt(2) V.
-    """
-    amplitudes = bell_vector(state)
-    pure = np.outer(amplitudes, amplitudes.conj())
-    return visibility * pure + (1.0 - visibility) / 4.0 * np.eye(4, dtype=np.complex128)
 
 
 def analyzer_operators(angle_deg: float, extinction_ratio: float) -> tuple[Operator, Operator]:
@@ -88,13 +79,3 @@ def analyzer_operators(angle_deg: float, extinction_ratio: float) -> tuple[Opera
     leak = 1.0 / (1.0 + extinction_ratio)
     plus = leak * one + (1.0 - 2.0 * leak) * projector
     return plus, one - plus
-
-
-def joint_probability(state: Operator, signal: Operator, idler: Operator) -> float:
-    """Return tr(state (signal x idler)), the Born rule for two measurement operators."""
-    # The sum over state[ij, kl]·signal[k, i]·idler[l, j], without the 4 x 4 tensor product: it
-    # is taken in every slice while a wave plate turns.
-    by_photon = state.reshape(2, 2, 2, 2).transpose(0, 2, 1, 3).reshape(4, 4)
-    probability = float((signal.T.ravel() @ by_photon @ idler.T.ravel()).real)
-    # Rounding leaves -1e-17 where the state is orthogonal to the measurement.
-    return max(0.0, probability)

@@ -75,8 +75,9 @@ def test_the_drift_of_a_fibre_is_noted() -> None:
     for _ in range(20):
         history.note(world.time_ps)
         world.step()
-    before = history.at("fibre", "stokes_of_h", 0)
-    assert np.linalg.norm(before) == pytest.approx(1.0, abs=1e-5)
-    assert history.at("fibre", "stokes_of_h", world.time_ps) != before
+    before = np.array(history.at("fibre", "stokes_rotation", 0))
+    assert before @ before.T == pytest.approx(np.eye(3), abs=1e-5)
+    after = np.array(history.at("fibre", "stokes_rotation", world.time_ps))
+    assert not np.array_equal(before, after)
     # 1 km at 4.896721 us/km
     assert history.at("fibre", "delay_ps", 0) == pytest.approx(4_896_721, abs=1)

@@ -11,10 +11,9 @@ from simulated_devices.world.polarization import (
     Operator,
     analyzer_operators,
     bell_vector,
-    joint_probability,
-    werner_state,
+    pair_state,
 )
-from simulated_devices.world.source_parameters import BellStateName
+from simulated_devices.world.source_parameters import BellStateName, SourceParameters
 
 BELL_STATES: tuple[BellStateName, ...] = get_args(BellStateName)
 
@@ -25,6 +24,15 @@ CORRELATIONS = {
     "psi_plus": lambda a, b: -math.cos(math.radians(2 * (a + b))),
     "psi_minus": lambda a, b: -math.cos(math.radians(2 * (a - b))),
 }
+
+
+def werner_state(name: BellStateName, visibility: float) -> Operator:
+    return pair_state(SourceParameters(state=name, visibility=visibility))
+
+
+def joint_probability(state: Operator, signal: Operator, idler: Operator) -> float:
+    """Return the Born rule for two measurement operators, by the tensor product."""
+    return float(np.trace(state @ np.kron(signal, idler)).real)
 
 
 def correlation(state: Operator, a_deg: float, b_deg: float, extinction: float = math.inf) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
@@ -24,7 +25,7 @@ _PS_PER_MS = 1_000_000_000
 _LOOK_S = 0.1
 
 
-class IteratorBase:
+class IteratorBase(ABC):
     """A measurement: it runs from its creation, fed by the thread that steps the world.
 
     Attributes:
@@ -119,11 +120,13 @@ class IteratorBase:
         """Return from when on a wait counts world time."""
         return self._board.position_ps
 
+    @abstractmethod
     def _take(self, packet: Packet) -> None:
-        raise NotImplementedError
+        """Measure a packet."""
 
+    @abstractmethod
     def _forget(self) -> None:
-        raise NotImplementedError
+        """Forget what was measured."""
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ What goes on between two slices of world time is the element's own affair (`adva
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
@@ -51,7 +52,7 @@ class Passage:
     dispersion_ps_per_thz: float = 0.0
 
 
-class Element(Node[ParametersT], Generic[ParametersT]):
+class Element(Node[ParametersT], ABC, Generic[ParametersT]):
     """A piece of optics; `outputs` are the names of what follows, in the element's order.
 
     `passage` returns the same object as long as nothing changed, and `parameters` stays the
@@ -68,9 +69,9 @@ class Element(Node[ParametersT], Generic[ParametersT]):
     has_two_inputs: ClassVar[bool] = False
 
     @property
+    @abstractmethod
     def outputs(self) -> tuple[str, ...]:
         """Names of what the light reaches next, one per output; empty names lead nowhere."""
-        raise NotImplementedError
 
     def advance(self, start_ps: int, stop_ps: int) -> None:
         """Live through the slice that light is about to be created in."""

@@ -6,13 +6,15 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from simulated_devices.world.node import finite
 from simulated_devices.world.optics.constants import LIGHT_KM_S, LIGHT_NM_THZ
 from simulated_devices.world.optics.drift import Drift
 from simulated_devices.world.optics.element import Frequencies, Passage
 from simulated_devices.world.optics.fibre_parameters import FibreParameters
 from simulated_devices.world.optics.inline import Evolving, transmission
-from simulated_devices.world.optics.jones import stokes
+from simulated_devices.world.optics.jones import stokes_rotation
 from simulated_devices.world.optics.raman import (
     anti_stokes_factor,
     photons_hz_per_thz,
@@ -49,12 +51,11 @@ class Fibre(Evolving[FibreParameters]):
         self.kick(s1_rad, s2_rad, s3_rad)
 
     def drift(self) -> dict[str, Any]:
-        """Return the delay and where light of |H> leaves, as a Stokes vector."""
+        """Return the delay, and the matrix by which Stokes vectors turn on the way."""
         passage = self.passage
-        of_h = stokes(passage.jones[:, 0])
         return {
             "delay_ps": passage.delay_ps,
-            "stokes_of_h": [round(float(part), 6) for part in of_h],
+            "stokes_rotation": np.round(stokes_rotation(passage.jones), 6).tolist(),
         }
 
     def kick(self, s1_rad: float, s2_rad: float, s3_rad: float) -> None:

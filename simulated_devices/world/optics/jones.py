@@ -25,7 +25,6 @@ __all__ = [
     "Turn",
     "haar_turn",
     "in_sequence",
-    "jones_vector",
     "random_axis",
     "retarder",
     "rotator",
@@ -112,16 +111,6 @@ def stokes(amplitudes: Operator) -> Vector:
     cross = h.conjugate() * v
     power = abs(h) ** 2 + abs(v) ** 2
     return np.array([abs(h) ** 2 - abs(v) ** 2, 2.0 * cross.real, 2.0 * cross.imag]) / power
-
-
-def jones_vector(vector: Vector) -> Operator:
-    """Return normalized amplitudes of H and V of a Stokes vector, the greater one real."""
-    s1, s2, s3 = (vector / np.linalg.norm(vector)).tolist()
-    if s1 >= 0.0:
-        h = math.sqrt(0.5 * (1.0 + s1))
-        return np.array([h, complex(s2, s3) / (2.0 * h)], dtype=np.complex128)
-    v = math.sqrt(0.5 * (1.0 - s1))
-    return np.array([complex(s2, -s3) / (2.0 * v), v], dtype=np.complex128)
 
 
 def stokes_rotation(operator: Operator) -> Vector:

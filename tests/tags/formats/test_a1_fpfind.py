@@ -7,12 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fpfind.lib import parse_timestamps as fpfind
 
 from labctl.tags.formats.a1 import FORMAT
-
-fpfind = pytest.importorskip(
-    "fpfind.lib.parse_timestamps", reason="to compare with S-Fifteen's reader: pip install fpfind"
-)
 
 
 @pytest.mark.parametrize("exchanged", [False, True])

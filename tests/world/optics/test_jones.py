@@ -10,7 +10,6 @@ from simulated_devices.world.optics.jones import (
     Turn,
     haar_turn,
     in_sequence,
-    jones_vector,
     random_axis,
     retarder,
     rotator,
@@ -102,16 +101,6 @@ def test_many_small_turns_stay_unitary() -> None:
     assert abs(total.p) ** 2 + abs(total.q) ** 2 == pytest.approx(1.0, abs=1e-14)
     expected = rodrigues(np.array([1e-3, 2e-3, -1e-3]) * 100_000)
     assert stokes_rotation(total.operator()) == pytest.approx(expected, abs=1e-9)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_jones_vectors_have_the_stokes_vector_they_were_made_from(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    vectors = [*generator.standard_normal((50, 3)), np.array([-1.0, 0, 0]), np.array([1.0, 0, 0])]
-    for vector in vectors:
-        amplitudes = jones_vector(vector)
-        assert np.linalg.norm(amplitudes) == pytest.approx(1.0)
-        assert stokes(amplitudes) == pytest.approx(vector / np.linalg.norm(vector), abs=1e-14)
 
 
 @pytest.mark.parametrize("seed", range(3))
