@@ -1,4 +1,7 @@
-"""`verify`, `recover` and `archive`: run files that stay sound, are made so, or get smaller."""
+"""`verify`, `recover`, `archive` and `master`: run files that stay sound, are made so, get smaller.
+
+A run of several files is given by any of them; all are dealt with.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("verify")(verify)
     app.command("recover")(recover)
     app.command("archive")(archive)
+    app.command("master")(master)
 
 
 def verify(
@@ -40,14 +44,16 @@ def verify(
     Exit code 0: all are sound; 1: at least one is damaged.
     """
     from labctl.cli.output import print_json  # noqa: PLC0415  --help must stay fast
-    from labctl.storage import verify_run  # noqa: PLC0415
+    from labctl.storage import verify_parts  # noqa: PLC0415
 
     found: list[Verification] = []
-    for path in paths:
+    for path in _one_of_each_run(paths):
         with _bar(f"verifying {path.name}") as on_progress:
-            found.append(verify_run(path, on_progress))
+            parts = verify_parts(path, on_progress)
+        found += parts
         if not json:
-            _print_verification(found[-1])
+            for part in parts:
+                _print_verification(part)
     if json:
         print_json([verification.to_dict() for verification in found])
     is_sound = all(verification.is_sound for verification in found)
@@ -69,18 +75,21 @@ def recover(
 ) -> None:
     """Make a finished file of all that is committed and intact in a killed or damaged one."""
     from labctl.cli.output import print_json  # noqa: PLC0415  --help must stay fast
-    from labctl.storage import recover_run, recover_run_in_place  # noqa: PLC0415
+    from labctl.storage import recover_parts, recover_parts_in_place  # noqa: PLC0415
 
     if replace and out is not None:
         raise LimitError("--to and --replace exclude each other; give one of them")
     with _bar(f"recovering {path.name}") as on_progress:
         if replace:
-            recovery = recover_run_in_place(path, on_progress)
+            recoveries = recover_parts_in_place(path, on_progress)
         else:
-            recovery = recover_run(path, out, on_progress)
+            recoveries = recover_parts(path, out, on_progress)
+    _write_master_again(recoveries[0].path)
     if json:
-        print_json(recovery.to_dict())
-    else:
+        first, *others = [recovery.to_dict() for recovery in recoveries]
+        print_json({**first, "further_parts": others})
+        return
+    for recovery in recoveries:
         _print_recovery(recovery)
 
 
@@ -88,15 +97,27 @@ def archive(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Finished run files.")],
     *,
     json: JsonOption = False,
-) -> None:
-    """Pack the tags of finished run files in place; every reader of HDF5 still reads them."""
-    from labctl.cli.output import print_json, say  # noqa: PLC0415  --help must stay fast
+) -> int:
+    """Pack the tags of finished run files in place; every reader of HDF5 still reads them.
+
+    A run that cannot be packed stays as it is, and the others are packed. Exit code 0: all are
+    packed; 1: at least one is not.
+    """
+    from labctl.cli.output import note, print_json, say  # noqa: PLC0415  --help must stay fast
+    from labctl.errors import RunFileError  # noqa: PLC0415
     from labctl.storage import archive_run  # noqa: PLC0415
 
     done: list[dict[str, object]] = []
-    for path in paths:
-        with _bar(f"archiving {path.name}") as on_progress:
-            archived = archive_run(path, on_progress)
+    has_failed = False
+    for path in _one_of_each_run(paths):
+        try:
+            with _bar(f"archiving {path.name}") as on_progress:
+                archived = archive_run(path, on_progress)
+        except RunFileError as error:
+            has_failed = True
+            done.append({"path": str(path), "error": str(error)})
+            note(f"error: {error}")
+            continue
         done.append(archived.to_dict())
         if not json:
             before, after = archived.bytes_before, archived.bytes_after
@@ -104,6 +125,48 @@ def archive(
             say(f"{path}: {before / 1e6:.1f} MB to {after / 1e6:.1f} MB, {saved:.0f} % saved")
     if json:
         print_json(done)
+    return ExitCode.FAILED if has_failed else ExitCode.FINISHED
+
+
+def master(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Run files.")],
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Write the NeXus master file of runs anew: what viewers such as silx and NeXpy open and draw.
+
+    It repeats what the run's files say and points at their tags; every run gets one at its end.
+    """
+    from labctl.cli.output import print_json, say  # noqa: PLC0415  --help must stay fast
+    from labctl.storage import open_run, write_master  # noqa: PLC0415
+
+    written: list[str] = []
+    for path in _one_of_each_run(paths):
+        with open_run(path) as run:
+            written.append(str(write_master(run)))
+        if not json:
+            say(f"wrote {written[-1]}")
+    if json:
+        print_json(written)
+
+
+def _one_of_each_run(paths: list[Path]) -> list[Path]:
+    """Return the paths without further files of a run that is there already."""
+    from labctl.storage.names import first_part  # noqa: PLC0415  --help must stay fast
+
+    return list({first_part(path): path for path in reversed(paths)}.values())[::-1]
+
+
+def _write_master_again(path: Path) -> None:
+    from labctl.cli.output import note  # noqa: PLC0415  --help must stay fast
+    from labctl.errors import RunFileError  # noqa: PLC0415
+    from labctl.storage import open_run, write_master  # noqa: PLC0415
+
+    try:
+        with open_run(path) as run:
+            write_master(run)
+    except RunFileError as error:
+        note(f"warning: no master file was written: {error}")
 
 
 @contextmanager
@@ -134,6 +197,8 @@ def _print_verification(found: Verification) -> None:
             f"{sums.appends} appends {said}{_interval(sums.start_ps, sums.stop_ps)}, "
             f"{sums.lost} recorded as lost"
         )
+        if sums.overlaps:
+            say(f"  {name}: {sums.overlaps} appends begin before the one before them ends")
     kept = [f"{count} {name}" for name, count in found.records.items() if count]
     if found.damages and kept:
         say(f"  also readable: {', '.join(kept)}")

@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
 def export(
     path: Annotated[Path, typer.Argument(metavar="RUNFILE", help="A run file.")],
     *,
-    to: Annotated[str, typer.Option("--to", help="npz, csv, qutag, ptu or parquet.")],
+    to: Annotated[str, typer.Option("--to", help="npz, csv, qutag, ptu, parquet or photon-hdf5.")],
     what: Annotated[
         str, typer.Option("--what", help="tags, or points (csv and parquet only).")
     ] = "tags",
@@ -32,7 +32,8 @@ def export(
         typer.Option("--out", help="Where to; by default beside the run.", show_default=False),
     ] = None,
     tagger: Annotated[
-        str | None, typer.Option("--tagger", help="Which, where the run has several.")
+        str | None,
+        typer.Option("--tagger", help="Which, where the run has several (photon-hdf5: all)."),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the file if it exists; never a run file.")

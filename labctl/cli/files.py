@@ -158,9 +158,6 @@ def _print_counts(source: TagSource, counted: dict[str, Any]) -> None:
 
 def _summary(path: Path, run: RunFile) -> dict[str, Any]:
     metadata = dict(run.metadata)
-    tags: dict[str, int] = {
-        name: sum(len(block) for block in run.tags(name)) for name in run.taggers
-    }
     return {
         "path": str(path),
         "experiment": metadata.get("experiment"),
@@ -174,7 +171,7 @@ def _summary(path: Path, run: RunFile) -> dict[str, Any]:
         "planned": run.end.get("planned", metadata.get("planned")),
         "taken": run.end.get("taken", len(run.points())),
         "repeated": run.end.get("repeated", 0),
-        "tags": tags,
+        "tags": run.tag_counts(),
         "result": run.result,
         "snapshots": run.snapshots(),
         "labctl": metadata.get("labctl_version"),

@@ -125,7 +125,7 @@ def correlate(
         note(f"warning: {warning}")
 
 
-def runs(
+def runs(  # noqa: PLR0913  each is an option of the command line
     folder: Annotated[
         Path | None, typer.Argument(help="Where to look; by default the data folder.")
     ] = None,
@@ -133,6 +133,10 @@ def runs(
     experiment: Annotated[str | None, typer.Option("--experiment")] = None,
     status: Annotated[
         str | None, typer.Option("--status", help="finished, aborted, failed or interrupted.")
+    ] = None,
+    operator: Annotated[str | None, typer.Option("--operator", help="Who ran it.")] = None,
+    date: Annotated[
+        str | None, typer.Option("--date", help="UTC: 2026, 2026-11 or 2026-11-23.")
     ] = None,
     text: Annotated[
         str | None, typer.Option("--text", help="Found anywhere in what a run says of itself.")
@@ -148,7 +152,15 @@ def runs(
     from labctl.runs.recording import default_data_folder  # noqa: PLC0415
 
     where = folder or default_data_folder(load_bench(find_config(config)).config)
-    found = find_runs(where, experiment=experiment, status=status, text=text, limit=limit)
+    found = find_runs(
+        where,
+        experiment=experiment,
+        status=status,
+        operator=operator,
+        date=date,
+        text=text,
+        limit=limit,
+    )
     if json:
         print_json([run.to_dict() for run in found])
         return

@@ -11,12 +11,15 @@ first tag, and text that is known only later goes into byte streams with an inde
 
 from labctl.storage.archiving import Archived, archive_run
 from labctl.storage.header import RunHeader, TaggerHeader
-from labctl.storage.names import new_uid, run_path
-from labctl.storage.reader import RunFile, RunStatus, open_run
+from labctl.storage.master import write_master
+from labctl.storage.names import new_uid, run_parts, run_path
+from labctl.storage.part_recovery import recover_parts, recover_parts_in_place
+from labctl.storage.reader import RunFile, RunStatus, open_part, open_run
 from labctl.storage.recorder import EndStatus, Recorder
 from labctl.storage.recovery import Recovery, recover_run, recover_run_in_place
+from labctl.storage.table import Table
 from labctl.storage.tag_table import OnDamage
-from labctl.storage.verifying import Damage, TagSums, Verification, verify_run
+from labctl.storage.verifying import Damage, TagSums, Verification, verify_parts, verify_run
 from labctl.storage.writer import Acknowledgement
 
 __all__ = [
@@ -30,14 +33,21 @@ __all__ = [
     "RunFile",
     "RunHeader",
     "RunStatus",
+    "Table",
     "TagSums",
     "TaggerHeader",
     "Verification",
     "archive_run",
     "new_uid",
+    "open_part",
     "open_run",
+    "recover_parts",
+    "recover_parts_in_place",
     "recover_run",
     "recover_run_in_place",
+    "run_parts",
     "run_path",
+    "verify_parts",
     "verify_run",
+    "write_master",
 ]

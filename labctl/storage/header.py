@@ -47,6 +47,7 @@ class RunHeader:
         planned: points the plan announced; 0 when it did not.
         seed: of the simulated world; speed: of its clock against wall time.
         parents: uids of runs that this one continues or evaluates.
+        part: which file of the run this is, from 1; former_part: the name of the one before.
     """
 
     experiment: str
@@ -65,6 +66,8 @@ class RunHeader:
     seed: int | None = None
     speed: float | None = None
     parents: tuple[str, ...] = ()
+    part: int = 1
+    former_part: str = ""
     start: datetime = field(default_factory=lambda: datetime.now(UTC))
     start_monotonic_ns: int = field(default_factory=time.monotonic_ns)
 
@@ -123,6 +126,8 @@ def header_entries(header: RunHeader) -> dict[str, HeaderValue]:
         "calibration_json": to_json_text(header.calibration),
         "delays_ps_json": to_json_text(header.delays_ps),
         "parents_json": to_json_text(header.parents),
+        "part": header.part,
+        "former_part": header.former_part,
     }
     if header.seed is not None:
         entries["seed"] = header.seed

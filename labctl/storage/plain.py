@@ -25,13 +25,13 @@ def to_json_text(value: Any) -> str:
     Raises:
         TypeError: the value holds something that has no plain form.
     """
-    return _ENCODER.encode(value)
+    return "".join(_encode(value, 0))
 
 
 def to_json(value: Any) -> bytes:
     """Return `to_json_text` as UTF-8."""
     # A lone surrogate (a file name that is not UTF-8) is escaped rather than refused.
-    return to_json_text(value).encode("utf-8", "backslashreplace")
+    return "".join(_encode(value, 0)).encode("utf-8", "backslashreplace")
 
 
 def _plain(value: Any) -> Any:
@@ -70,5 +70,9 @@ def from_json_object(text: str | bytes) -> dict[str, Any]:
     return value
 
 
-#: Made once: json.dumps makes an encoder per call when it is given options.
-_ENCODER = json.JSONEncoder(default=_plain, ensure_ascii=False, separators=(",", ":"))
+# Made once, as JSONEncoder makes it for each of its calls, which takes longer than the encoding of
+# a point. In order: no search for circles (a RecursionError finds them), values, texts, indent,
+# separators of keys and items, sorted keys, skipped keys, NaN allowed.
+_encode = json.encoder.c_make_encoder(  # type: ignore[attr-defined]  # typeshed lacks it
+    None, _plain, json.encoder.encode_basestring, None, ":", ",", False, False, True
+)

@@ -65,6 +65,8 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _keep(source: Path, kept: Path) -> None:
+    if kept.exists() and kept.samefile(source):
+        return
     try:
         # A second name: at no moment is there no file of the run's own name.
         os.link(source, kept)

@@ -1,47 +1,54 @@
-"""Open a run file: finished, growing or left behind by a killed process."""
+"""Open a run: finished, growing or left behind by a killed process, in one file or several."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeAlias
-
-import h5py
+from typing import Any, Literal, Self, TypeAlias
 
 from labctl.errors import RunFileError, nearest
 from labctl.storage.header import TaggerHeader
-from labctl.storage.plain import from_json_object
-from labctl.storage.record_table import Record, RecordTable
-from labctl.storage.schema import END_STATUSES, STREAMS
-from labctl.storage.strangers import (
-    check_format,
-    group,
-    names,
-    scalar,
-    translated,
-)
-from labctl.storage.superblock import ClosedView, is_marked_open
-from labctl.storage.tag_table import OnDamage, TagTable
+from labctl.storage.names import MASTER_SUFFIX, first_part, part_path, run_parts
+from labctl.storage.part_file import PartFile
+from labctl.storage.record_table import Record
+from labctl.storage.schema import END_STATUSES
+from labctl.storage.superblock import has_begun
+from labctl.storage.table import Table
+from labctl.storage.tag_codec import split
+from labctl.storage.tag_table import OnDamage
 from labctl.storage.writer_lock import has_live_writer
-from labctl.tags.block import MAX_BLOCK_TAGS, TagBlock
+from labctl.tags.block import MAX_BLOCK_TAGS, TagBlock, TagFlags
 
-__all__ = ["RunFile", "RunStatus", "open_run"]
+__all__ = ["RunFile", "RunStatus", "open_part", "open_run"]
 
 RunStatus: TypeAlias = Literal["running", "finished", "aborted", "failed", "interrupted"]
 
-_JSON_SUFFIX: Final = "_json"
-
 
 def open_run(path: str | Path) -> RunFile:
-    """Return the run in this file; close it, or use it in a `with` statement.
+    """Return the run with this file, any of its parts or its master file; close it after use.
 
     Raises:
-        RunFileError: the file is missing, damaged, not a run file, of a later version, or holds
+        RunFileError: a file is missing, damaged, not a run file, of a later version, or holds
             what no recorder writes (links, objects of variable length, impossible sizes).
     """
-    return RunFile(Path(path))
+    parts = run_parts(Path(path))
+    if parts[0].suffix == MASTER_SUFFIX:
+        raise RunFileError(
+            f"{path} is a master file, which only points at {first_part(parts[0]).name}",
+            hint="Put the run's files into its folder.",
+        )
+    return RunFile(parts, part_path)
+
+
+def open_part(path: str | Path) -> RunFile:
+    """Return what this one file holds, without the other parts of its run.
+
+    Raises:
+        RunFileError: as for `open_run`.
+    """
+    return RunFile((Path(path),), None)
 
 
 class RunFile:
@@ -51,35 +58,43 @@ class RunFile:
     fails: "raise" RunFileError, or "flag" it: its interval comes as an empty block with MISSED and
     the number of its tags as lost; after an append whose very index row is damaged the next block
     carries GAP.
+
+    Args:
+        paths: the files that are there, in order.
+        name_of: gives the name of part N of a first file; None: the others do not matter.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with translated(path):
-            self._file = _opened(path)
+    def __init__(self, paths: Sequence[Path], name_of: Callable[[Path, int], Path] | None) -> None:
+        self.path = paths[0]
+        self._name_of = name_of
+        self._parts: list[PartFile] = []
         try:
-            with translated(path):
-                self._format_version = check_format(path, self._file)
-                self._entry = group(path, self._file, "entry")
-                self._metadata = self._read_metadata()
-                tags = group(path, self._entry, "tags")
-                self._tables = self._read_taggers(tags)
-                self._streams = {name: RecordTable(path, self._entry, name) for name in STREAMS}
+            for path in paths:
+                if path is paths[-1] and self._parts and not has_begun(path):
+                    # Its writer was killed, or is on the way: nothing can be in it yet.
+                    break
+                self._parts.append(self._opened(path))
         except BaseException:
-            self._file.close()
+            self.close()
             raise
+
+    @property
+    def parts(self) -> tuple[Path, ...]:
+        """The run's files, in order."""
+        return tuple(part.path for part in self._current())
 
     @property
     def format_version(self) -> int:
         """Version of the layout, see `labctl.storage.schema`."""
-        return self._format_version
+        return self._parts[0].format_version
 
     @property
     def status(self) -> RunStatus:
         """How the run ended; without an end, "running" while its writer lives on this machine."""
+        is_running = any(has_live_writer(path) for path in self.parts)
         status = self.end.get("status")
         if status is None:
-            return "running" if has_live_writer(self.path) else "interrupted"
+            return "running" if is_running else "interrupted"
         if status not in END_STATUSES:
             raise RunFileError(f"{self.path} ended with the unknown status {status!r}")
         known: RunStatus = status
@@ -99,25 +114,35 @@ class RunFile:
     @property
     def metadata(self) -> Mapping[str, Any]:
         """Everything known at the start, see `labctl.storage.RunHeader`; JSON is decoded."""
-        return self._metadata
+        return self._parts[0].metadata
 
     @property
     def configuration(self) -> str:
         """The text of instruments.toml as it was when the run began."""
-        return str(self._metadata.get("configuration", ""))
+        return str(self.metadata.get("configuration", ""))
 
     @property
     def taggers(self) -> Mapping[str, TaggerHeader]:
         """The tag streams by name, in the order of the file."""
-        return {name: table.header for name, table in self._tables.items()}
+        return {name: tagger for part in self._parts for name, tagger in part.taggers.items()}
 
     def points(self) -> list[dict[str, Any]]:
         """Return the points: their values with `number`, `total` and `utc_ns`."""
         return [
-            self._object(record)
-            | {"number": record.number, "total": record.total, "utc_ns": record.utc_ns}
-            for record in self._records("points")
+            values | {"number": record.number, "total": record.total, "utc_ns": record.utc_ns}
+            for part in self._current()
+            for record, values in part.objects("points")
         ]
+
+    def points_table(self) -> Table:
+        """Return the points as columns with units and uncertainties."""
+        return Table.of_rows(self.points())
+
+    def result_table(self) -> Table:
+        """Return the result's quantities as columns, a row for each thing they are of."""
+        result = self.result
+        rows = result.get("table") if isinstance(result, Mapping) else None
+        return Table.of_quantities(rows if isinstance(rows, list) else [])
 
     def events(self) -> list[dict[str, Any]]:
         """Return the events: level, source, payload, utc_ns."""
@@ -140,6 +165,11 @@ class RunFile:
         """Return the lines of the log."""
         return [record.data.decode("utf-8", "replace") for record in self._records("log")]
 
+    def tag_counts(self) -> dict[str, int]:
+        """Return how many tags of each tagger are committed, by the index: no tag is read."""
+        parts = self._current()
+        return {name: sum(part.n_tags(name) for part in parts) for name in self.taggers}
+
     def tags(
         self,
         tagger: str | None = None,
@@ -151,7 +181,7 @@ class RunFile:
     ) -> Iterator[TagBlock]:
         """Yield the committed tags in blocks of at most `max_tags`, one append in memory.
 
-        `start_s` and `stop_s` count from the first interval of the tagger in this file. Only tags
+        `start_s` and `stop_s` count from the first interval of the tagger in this run. Only tags
         of one and the same time can make a block longer than `max_tags`. `sequence` numbers the
         blocks that are yielded.
 
@@ -159,12 +189,13 @@ class RunFile:
             RunFileError: an append is damaged and `on_damage` is "raise".
             ValueError: `tagger` is unknown, or None although the run has several.
         """
-        table = self._tables[self._tagger_name(tagger)]
-        return self._translated(table.blocks(start_s, stop_s, on_damage, max_tags))
+        name = self._tagger_name(tagger)
+        return self._blocks(name, (start_s, stop_s), on_damage, max_tags)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the files."""
+        for part in self._parts:
+            part.close()
 
     def __enter__(self) -> Self:
         return self
@@ -177,61 +208,89 @@ class RunFile:
     ) -> None:
         self.close()
 
-    def _translated(self, blocks: Iterator[TagBlock]) -> Iterator[TagBlock]:
-        # Step by step, so that an error in the caller's loop is not translated.
-        while True:
-            with translated(self.path):
-                block = next(blocks, None)
-            if block is None:
-                return
-            yield block
+    def _blocks(
+        self,
+        tagger: str,
+        interval_s: tuple[float | None, float | None],
+        on_damage: OnDamage,
+        max_tags: int,
+    ) -> Iterator[TagBlock]:
+        # The list of parts before their rows: a part that has a successor is complete.
+        parts = self._current()
+        origins_ps = (part.origin_ps(tagger) for part in parts)
+        origin_ps = next((origin for origin in origins_ps if origin is not None), 0)
+        start_ps, stop_ps = (
+            None if seconds is None else origin_ps + round(seconds * 1e12) for seconds in interval_s
+        )
+        sequence = 0
+        missing = TagFlags.NONE
+        for part in parts:
+            blocks = part.blocks(tagger, (start_ps, stop_ps), on_damage, missing)
+            while True:
+                try:
+                    whole = next(blocks)
+                except StopIteration as stop:
+                    missing = stop.value
+                    break
+                for block in split(whole, max_tags):
+                    yield replace(block, sequence=sequence)
+                    sequence += 1
+
+    def _current(self) -> Sequence[PartFile]:
+        """Return the parts that have begun until now."""
+        while self._name_of is not None:
+            path = self._name_of(self.path, len(self._parts) + 1)
+            if not path.exists() or not has_begun(path):
+                break
+            self._parts.append(self._opened(path))
+        return tuple(self._parts)
+
+    def _opened(self, path: Path) -> PartFile:
+        part = PartFile(path)
+        try:
+            if self._name_of is not None:
+                self._check_place(part)
+        except BaseException:
+            part.close()
+            raise
+        return part
+
+    def _check_place(self, part: PartFile) -> None:
+        number = part.metadata.get("part", 1)
+        expected = len(self._parts) + 1
+        if number != expected:
+            raise RunFileError(
+                f"{part.path} is part {number} of its run, and part {expected} is not beside it",
+                hint="Put all parts into one folder under their own names; "
+                "labctl.open_part reads each by itself.",
+            )
+        uid, first_uid = part.metadata.get("uid"), self.metadata.get("uid") if self._parts else None
+        if self._parts and uid != first_uid:
+            raise RunFileError(
+                f"{part.path} is part {number} of another run (uid {uid}) than {self.path} "
+                f"(uid {first_uid})",
+                hint="Move it away.",
+            )
 
     def _tagger_name(self, tagger: str | None) -> str:
-        known = ", ".join(self._tables) or "none"
+        taggers = self.taggers
+        known = ", ".join(taggers) or "none"
         if tagger is None:
-            if len(self._tables) != 1:
+            if len(taggers) != 1:
                 raise ValueError(f"{self.path} has these taggers: {known}; name one")
-            return next(iter(self._tables))
-        if tagger not in self._tables:
+            return next(iter(taggers))
+        if tagger not in taggers:
             raise ValueError(
-                f"{self.path} has no tagger {tagger!r} ({known}){nearest(tagger, self._tables)}"
+                f"{self.path} has no tagger {tagger!r} ({known}){nearest(tagger, taggers)}"
             )
         return tagger
 
     def _records(self, stream: str) -> list[Record]:
-        with translated(self.path):
-            return list(self._streams[stream])
-
-    def _object(self, record: Record) -> dict[str, Any]:
-        with translated(self.path):
-            return from_json_object(record.data)
+        return [record for part in self._current() for record in part.records(stream)]
 
     def _objects(self, stream: str) -> list[dict[str, Any]]:
         return [
-            self._object(record) | {"utc_ns": record.utc_ns} for record in self._records(stream)
+            values | {"utc_ns": record.utc_ns}
+            for part in self._current()
+            for record, values in part.objects(stream)
         ]
-
-    def _read_metadata(self) -> dict[str, Any]:
-        header = group(self.path, self._entry, "header")
-        metadata: dict[str, Any] = {}
-        for name in names(self.path, header):
-            value = scalar(self.path, header, name)
-            if name.endswith(_JSON_SUFFIX):
-                metadata[name.removesuffix(_JSON_SUFFIX)] = json.loads(str(value))
-            else:
-                metadata[name] = value
-        return metadata
-
-    def _read_taggers(self, tags: h5py.Group) -> dict[str, TagTable]:
-        tables = {name: TagTable(self.path, tags, name) for name in names(self.path, tags)}
-        first = tags.attrs.get("default")
-        # HDF5 lists names alphabetically; the default is the recorder's first.
-        return dict(sorted(tables.items(), key=lambda item: item[0] != first))
-
-
-def _opened(path: Path) -> h5py.File:
-    if not is_marked_open(path):
-        return h5py.File(path, "r")
-    if has_live_writer(path):
-        return h5py.File(path, "r", libver="latest", swmr=True)
-    return h5py.File(ClosedView(path), "r")

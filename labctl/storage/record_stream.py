@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
-
 import h5py
 import numpy as np
 
+from labctl.storage.checksums import crc32
 from labctl.storage.schema import RECORD_ROW, RECORD_STRUCT, seal
 
 __all__ = ["RecordStream"]
@@ -42,18 +41,18 @@ class RecordStream:
 
     def append(self, record: bytes, utc_ns: int, number: int | None = None, total: int = 0) -> None:
         """Remember one record; without a `number` it is its ordinal from 1."""
-        self._n_records += 1
+        n_bytes, self._n_records = len(record), self._n_records + 1
         fields = RECORD_STRUCT.pack(
             self._n_bytes,
-            len(record),
-            zlib.crc32(record),
+            n_bytes,
+            crc32(record),
             utc_ns,
             self._n_records if number is None else number,
             total,
         )
         self._rows.append(seal(fields))
         self._pieces.append(record)
-        self._n_bytes += len(record)
+        self._n_bytes += n_bytes
 
     def write_data(self) -> None:
         """Write the bytes of the remembered records."""

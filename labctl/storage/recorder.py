@@ -12,15 +12,18 @@ from typing import Any, Final, Literal, Self, TypeAlias
 
 import numpy as np
 
-from labctl.errors import RunFileError, TagLossError, nearest
-from labctl.storage.disk_space import free_space_fault
+from labctl.errors import RunFileError, TagLossError
+from labctl.storage.accepted_tags import AcceptedTags
+from labctl.storage.disk_space import DiskWatch, free_space_fault
 from labctl.storage.header import RunHeader, TaggerHeader
+from labctl.storage.items import Item, QueuedRecord, QueuedTags
 from labctl.storage.mailbox import Mailbox
+from labctl.storage.parts import PartedWriter
 from labctl.storage.plain import to_json
-from labctl.storage.schema import END_STATUSES, MAX_APPEND_TAGS, channel_dtype, escape_channel
+from labctl.storage.schema import END_STATUSES, MAX_APPEND_TAGS
 from labctl.storage.tag_codec import split
-from labctl.storage.writer import Acknowledgement, RunWriter
-from labctl.storage.writer_thread import AckRule, Item, QueuedRecord, QueuedTags, WriterThread
+from labctl.storage.writer import Acknowledgement
+from labctl.storage.writer_thread import AckRule, WriterThread
 from labctl.tags.block import TagBlock, TagFlags
 
 __all__ = ["EndStatus", "Recorder"]
@@ -35,21 +38,25 @@ _TEXT_RESERVE: Final = 16 * _MIB
 class Recorder:
     """Records one run into a new file. Its methods may be called from any thread.
 
-    Blocks, points and the rest are queued; the recorder's own thread writes them in order and
-    acknowledges them (HDF5 flush and fdatasync) when the oldest has waited for
-    `ack_interval_s` or `ack_bytes` have come together. The file exists, durably, when the
-    constructor returns. Without `end` the file reads as interrupted.
+    Blocks, points and the rest are queued; the recorder's own thread writes them in order. When
+    the oldest has waited for `ack_interval_s` or `ack_bytes` have come together, they are handed
+    to the disk, and acknowledged when it has confirmed (fdatasync); meanwhile the thread goes on
+    writing, at most four times `ack_bytes`. The file exists, durably, when the constructor
+    returns. Without `end` the file reads as interrupted.
 
     Args:
         path: file to create, see `labctl.storage.run_path`; never overwritten.
         header: facts of the run; taggers: its tag streams.
-        ack_interval_s: the longest an item waits before its acknowledgement starts.
-        ack_bytes: bytes of the file that start an acknowledgement at once.
+        ack_interval_s: the longest an item waits until the disk is asked, while the disk keeps up.
+        ack_bytes: bytes of the file for which the disk is asked at once.
         queue_bytes: memory for what the disk has not taken yet.
         max_wait_s: how long a call waits for room in the queue.
         min_free_bytes: with less space on the disk, no run starts and a running one takes no
             more tags; what is in the queue, points and the end still find room.
-        on_ack: called in the recorder's thread after each acknowledgement; must return soon.
+        warn_before_s: how long before that happens, at the present rate, `disk_warning` is set.
+        file_limit_bytes: a file of this size is closed, and the run goes on in its next part.
+        on_ack: called after each acknowledgement; on_disk_warning: called with the text of each
+            new `disk_warning`. Both in a thread of the recorder, and must return soon.
 
     Raises:
         RunFileError: the file exists, is being written, or cannot be created.
@@ -66,28 +73,30 @@ class Recorder:
         queue_bytes: int = 256 * _MIB,
         max_wait_s: float = 2.0,
         min_free_bytes: int = 320 * _MIB,
+        warn_before_s: float = 600.0,
+        file_limit_bytes: int = 32_000_000_000,
         on_ack: Callable[[Acknowledgement], None] | None = None,
+        on_disk_warning: Callable[[str], None] | None = None,
     ) -> None:
         self.path = path
         self._max_wait_s = max_wait_s
         self._planned = header.planned
-        self._largest_channel = {
-            tagger.name: escape_channel(channel_dtype(tagger.n_channels)) - 1 for tagger in taggers
-        }
+        self._accepted = AcceptedTags(taggers)
         disk_fault = free_space_fault(path, min_free_bytes)
         if disk_fault is not None:
             raise disk_fault
         self._closing = threading.Lock()
         self._has_ended = False
         self._is_closed = False
-        self._writer = RunWriter(path, header, taggers)
+        self._writer = PartedWriter(path, header, taggers, limit_bytes=file_limit_bytes)
         self._mailbox: Mailbox[Item] = Mailbox(queue_bytes)
         self._thread = WriterThread(
             self._writer,
             self._mailbox,
             AckRule(ack_interval_s, ack_bytes),
-            min_free_bytes=min_free_bytes,
+            DiskWatch(path, min_free_bytes, warn_before_s),
             on_ack=on_ack,
+            on_disk_warning=on_disk_warning,
         )
         self._thread.start()
 
@@ -100,7 +109,7 @@ class Recorder:
             RunFileError: the file failed, the disk is nearly full, or the run has ended.
             ValueError: the tagger or a channel is not one of the run's.
         """
-        self._check_block(tagger, block)
+        self._accepted.check_block(tagger, block)
         self._check_open()
         if self._thread.disk_fault is not None:
             raise _again(self._thread.disk_fault)
@@ -108,7 +117,8 @@ class Recorder:
         deadline = time.monotonic() + self._max_wait_s
         for part in split(block, MAX_APPEND_TAGS):
             item = QueuedTags(tagger, part, utc_ns)
-            if not self._mailbox.put(item, item.size_bytes, deadline=deadline):
+            wait_s = deadline - time.monotonic()
+            if not self._mailbox.put(item, item.size_bytes, wait_s=wait_s):
                 self._check_open()
                 raise self._lose(item, block)
 
@@ -179,9 +189,14 @@ class Recorder:
         """The latest acknowledgement; its number is 0 before the first."""
         return self._writer.acknowledged
 
+    @property
+    def disk_warning(self) -> str | None:
+        """In how many minutes the disk will be full at the present rate; None while it is far."""
+        return self._thread.disk_warning
+
     def safe_until_ps(self, tagger: str) -> int | None:
         """Return the tag time up to which this tagger's tags survive anything; None before."""
-        self._check_tagger(tagger)
+        self._accepted.check_tagger(tagger)
         return self.acknowledged.safe_until_ps.get(tagger)
 
     def sync(self) -> Acknowledgement:
@@ -206,8 +221,7 @@ class Recorder:
             if self._is_closed:
                 return
             self._is_closed = True
-            self._mailbox.close()
-            self._thread.join()
+            self._thread.finish()
         self._check_fault()
 
     def __enter__(self) -> Self:
@@ -230,9 +244,8 @@ class Recorder:
     def _put(self, stream: str, record: bytes, number: int | None = None, total: int = 0) -> None:
         self._check_open()
         item = QueuedRecord(stream, record, time.time_ns(), number, total)
-        deadline = time.monotonic() + self._max_wait_s
         accepted = self._mailbox.put(
-            item, item.size_bytes, deadline=deadline, reserve_bytes=_TEXT_RESERVE
+            item, item.size_bytes, wait_s=self._max_wait_s, reserve_bytes=_TEXT_RESERVE
         )
         if not accepted:
             self._check_open()
@@ -265,26 +278,10 @@ class Recorder:
             hint="The interval is flagged in the run file.",
         )
 
-    def _check_block(self, tagger: str, block: TagBlock) -> None:
-        self._check_tagger(tagger)
-        largest = self._largest_channel[tagger]
-        if len(block) and int(block.channels.max()) > largest:
-            raise ValueError(
-                f"{tagger}: channel {block.channels.max()} is outside 0 to {largest} "
-                "(n_channels of its TaggerHeader)"
-            )
-
-    def _check_tagger(self, tagger: str) -> None:
-        if tagger not in self._largest_channel:
-            known = ", ".join(self._largest_channel) or "none"
-            raise ValueError(
-                f"{tagger!r} is not a tagger of this run ({known})"
-                f"{nearest(tagger, self._largest_channel)}"
-            )
-
     def _check_open(self) -> None:
-        self._check_fault()
-        if self._is_closed or self._has_ended:
+        # One question in the usual case: this is asked for every point.
+        if self._thread.fault is not None or self._is_closed or self._has_ended:
+            self._check_fault()
             raise RunFileError(f"{self.path} takes nothing more: its run has ended")
 
     def _check_fault(self) -> None:

@@ -24,6 +24,7 @@ import h5py
 import numpy as np
 
 from labctl.errors import RunFileError
+from labctl.storage.new_hdf5 import new_hdf5
 from labctl.storage.plain import from_json_object, to_json
 from labctl.storage.publishing import locked, published
 from labctl.storage.record_stream import RecordStream
@@ -98,7 +99,8 @@ def recover_run_in_place(source: Path, on_progress: OnProgress | None = None) ->
     _check_needs_recovery(source)
     kept = source.with_name(source.name + ".damaged")
     with locked(source):
-        if kept.exists():
+        # A recovery that was killed may have given the original its second name already.
+        if kept.exists() and not kept.samefile(source):
             raise RunFileError(f"{kept} exists; move it away, it holds an earlier original")
         with published(source, source, kept) as partial:
             recovery = _recovered(source, source, partial, on_progress)
@@ -107,6 +109,8 @@ def recover_run_in_place(source: Path, on_progress: OnProgress | None = None) ->
 
 
 def _check_needs_recovery(source: Path) -> None:
+    if not source.exists():
+        raise RunFileError(f"{source} cannot be read: No such file or directory")
     if has_live_writer(source):
         raise RunFileError(f"{source} is still being written by its recorder; end that run first")
     found = verify_run(source)
@@ -121,7 +125,7 @@ def _check_needs_recovery(source: Path) -> None:
 
 def _recovered(source: Path, path: Path, partial: Path, on_progress: OnProgress | None) -> Recovery:
     recovery = Recovery(source, path)
-    with RunScan(source) as scan, h5py.File(partial, "w", libver="latest", rdcc_nbytes=0) as copy:
+    with RunScan(source) as scan, new_hdf5(partial, "latest") as copy:
         recovery.problems += [f"{where}: {what}" for where, what in scan.faults]
         entry = _copy_frame(scan, copy, recovery)
         tags = entry.create_group("tags")

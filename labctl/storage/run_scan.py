@@ -8,10 +8,12 @@ from typing import Final, Self
 import h5py
 
 from labctl.errors import RunFileError
+from labctl.storage.left_behind import open_left_behind, open_mended
+from labctl.storage.mending import mended_blocks
 from labctl.storage.scanning import READ_ERRORS, RecordScan, TagScan
 from labctl.storage.schema import STREAMS
 from labctl.storage.strangers import check_format, group, names, translated
-from labctl.storage.superblock import ClosedView, is_marked_open, superblock_bytes
+from labctl.storage.superblock import is_marked_open, superblock_bytes
 from labctl.storage.writer_lock import has_live_writer
 
 __all__ = ["RunScan"]
@@ -19,6 +21,8 @@ __all__ = ["RunScan"]
 #: HDF5 File Format Specification 3.0, section II.A: size and version of the superblock.
 _HEAD_BYTES: Final = 48
 _HEAD_VERSION: Final = 3
+#: As many places fit into a message that people read.
+_PLACES_TOLD: Final = 3
 
 
 class RunScan:
@@ -68,11 +72,29 @@ class RunScan:
         with translated(self.path):
             if not is_open:
                 self.is_closed = True
-                return h5py.File(self.path, "r")
+                return self._opened_closed()
             if has_live_writer(self.path):
                 self.is_growing = True
                 return h5py.File(self.path, "r", libver="latest", swmr=True)
-            return h5py.File(ClosedView(self.path), "r")
+            file, places = open_left_behind(self.path)
+            self._tell_mended(places, "as after a loss of power; what was written last may be gone")
+            return file
+
+    def _opened_closed(self) -> h5py.File:
+        """Open a closed file; where checksums of HDF5's own tables fail, read them all the same."""
+        file = h5py.File(self.path, "r")
+        if not mended_blocks(self.path, file, was_closed=True):
+            return file
+        file.close()
+        file, places = open_mended(self.path, was_closed=True)
+        self._tell_mended(places, "their contents are read all the same")
+        return file
+
+    def _tell_mended(self, places: list[int], note: str) -> None:
+        if places:
+            told = ", ".join(map(str, places[:_PLACES_TOLD]))
+            what = f"{len(places)} of HDF5's own tables are not intact (at byte {told}): {note}"
+            self.faults.append(("file", what))
 
     def _opened_though(self, error: RunFileError) -> h5py.File:
         """Open a file whose superblock is damaged or promises more bytes than there are."""
@@ -84,7 +106,7 @@ class RunScan:
         if len(head) < _HEAD_BYTES or head[8] != _HEAD_VERSION:
             raise error
         try:
-            file = h5py.File(ClosedView(self.path), "r")
+            file, _ = open_mended(self.path, was_closed=True)
         except READ_ERRORS:
             raise error from None
         self.faults.append(("file", error.message))
@@ -99,7 +121,7 @@ class RunScan:
         for name in sorted(found, key=lambda name: name != first):
             try:
                 with translated(self.path):
-                    scans[name] = TagScan(self.path, tags, name)
+                    scans[name] = TagScan(self.path, tags, name, was_closed=self.is_closed)
             except RunFileError as error:
                 self.faults.append((f"tagger {name}", error.message))
         return scans

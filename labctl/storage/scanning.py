@@ -6,22 +6,24 @@ what cannot be read is named, and everything behind it is looked at all the same
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import h5py
 import numpy as np
 
+from labctl.storage.checksums import crc32
 from labctl.storage.committed import committed_rows
 from labctl.storage.record_table import Record, RecordTable
-from labctl.storage.schema import INDEX_ROW, MAX_APPEND_ROWS, RECORD_ROW, passes_check
+from labctl.storage.scale_offset import ColumnReader
+from labctl.storage.schema import INDEX_ROW, MAX_APPEND_ROWS, RECORD_ROW, Rows, passes_check
 from labctl.storage.strangers import check_size, dataset, group
 from labctl.storage.tag_codec import decode
 from labctl.storage.tag_table import TagTable
+from labctl.storage.tail import has_broken_row, rest_of, states_of
 from labctl.tags.block import TagBlock, TagFlags
 
 __all__ = [
@@ -61,13 +63,15 @@ class ScannedAppend:
     """One append. Without `row` not even its interval is known; without `block` its tags are gone.
 
     `damage` is empty when all is well. With both a row and a block, it says what in the append
-    contradicts the layout although all checksums agree.
+    contradicts the layout although all checksums agree. `overlaps`: it begins before the one
+    before it ends, and no GAP says that the clock began again.
     """
 
     at: int
     row: Any = None
     block: TagBlock | None = None
     damage: str = ""
+    overlaps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +86,15 @@ class ScannedRecord:
 class TagScan:
     """All appends of one tagger, in their order."""
 
-    def __init__(self, path: Path, tags: h5py.Group, name: str) -> None:
-        self._path = path
+    def __init__(self, path: Path, tags: h5py.Group, name: str, *, was_closed: bool) -> None:
+        self._was_closed = was_closed
         table = TagTable(path, tags, name)
         self.header = table.header
         parent = group(path, tags, name)
         self._delta: h5py.Dataset = parent["delta"]
         self._channel: h5py.Dataset = parent["channel"]
+        self._delta_rows = ColumnReader(self._delta)
+        self._channel_rows = ColumnReader(self._channel)
         self._index = dataset(path, parent, "index", INDEX_ROW)
         self._tail = dataset(path, parent, "tail", INDEX_ROW)
         check_size(path, self._index)
@@ -102,6 +108,8 @@ class TagScan:
         self._tail.refresh()
         self._index.refresh()
         tail = _read(self._tail, 0, 2)
+        if tail is None:
+            tail = np.empty(0, INDEX_ROW)
         n_appends = _committed(self._index)
         # Last, because what the commit rows vouch for was flushed before them.
         self._delta.refresh()
@@ -109,24 +117,38 @@ class TagScan:
         before: Any = None
         for at, row, damage in _index_rows(self._index, n_appends):
             if damage or row["number"] != at:
+                what = damage or f"its index row is that of append {row['number']}"
+                yield from self._with_earlier_state(ScannedAppend(at, damage=what), tail)
                 before = None
-                yield ScannedAppend(
-                    at, damage=damage or f"its index row is that of append {row['number']}"
-                )
                 continue
-            yield self._scanned(at, row, before)
+            yield from self._with_earlier_state(self._scanned(at, row, before), tail)
             before = row
-        if tail is not None:
-            current = tail[passes_check(tail) & (tail["number"] == n_appends)]
-            if current.size:
-                yield self._scanned(n_appends, current[np.argmax(current["revision"])], before)
+        for newest in states_of(tail, n_appends)[:1]:
+            scanned = self._scanned(n_appends, newest, before)
+            yield from self._with_earlier_state(scanned, tail)
+        if not self._was_closed and has_broken_row(tail):
+            what = "a row of the tail fails its check; the newest tags may be missing"
+            yield ScannedAppend(n_appends, damage=what)
+
+    def _with_earlier_state(self, scanned: ScannedAppend, tail: Rows) -> Iterator[ScannedAppend]:
+        """Yield the append; if it is unreadable, first what the tail knows of it from before."""
+        states = [] if scanned.block is not None else states_of(tail, scanned.at)
+        for state in states:
+            earlier = self._scanned(scanned.at, state, None)
+            if earlier.block is not None:
+                yield earlier
+                if scanned.row is not None:
+                    scanned = replace(scanned, row=rest_of(scanned.row, state))
+                break
+        yield scanned
 
     def _scanned(self, at: int, row: Any, before: Any) -> ScannedAppend:
         try:
             block, damage = self._block(row)
         except READ_ERRORS as error:
             return ScannedAppend(at, row, damage=f"its rows cannot be read: {error}")
-        return ScannedAppend(at, row, block, damage or _contradiction(row, block, before))
+        damage = damage or _contradiction(row, block, before)
+        return ScannedAppend(at, row, block, damage, _overlaps(row, before))
 
     def _block(self, row: Any) -> tuple[TagBlock | None, str]:
         first, n_rows = int(row["first_row"]), int(row["row_count"])
@@ -134,11 +156,11 @@ class TagScan:
             return None, f"{n_rows} rows are more than an append can hold"
         if first + n_rows > min(self._delta.shape[0], self._channel.shape[0]):
             return None, "its rows are missing"
-        delta = self._delta[first : first + n_rows]
-        channel = self._channel[first : first + n_rows]
-        if zlib.crc32(delta) != row["delta_crc32"]:
+        delta = self._delta_rows.read(first, first + n_rows)
+        channel = self._channel_rows.read(first, first + n_rows)
+        if crc32(delta) != row["delta_crc32"]:
             return None, "its times fail their checksum"
-        if zlib.crc32(channel) != row["channel_crc32"]:
+        if crc32(channel) != row["channel_crc32"]:
             return None, "its channels fail their checksum"
         times_ps, channels = decode(delta, channel, int(row["t0_ps"]))
         if times_ps.size != row["tag_count"]:
@@ -179,7 +201,7 @@ class RecordScan:
             data = self._data[offset : offset + length].tobytes()
         except READ_ERRORS as error:
             return ScannedRecord(at, None, f"its bytes cannot be read: {error}")
-        if zlib.crc32(data) != row["crc32"]:
+        if crc32(data) != row["crc32"]:
             return ScannedRecord(at, None, "its bytes fail their checksum")
         record = Record(data, int(row["utc_ns"]), int(row["number"]), int(row["total"]))
         return ScannedRecord(at, record)
@@ -221,13 +243,15 @@ def _contradiction(row: Any, block: TagBlock | None, before: Any) -> str:
         return "its times are not in order"
     if times_ps.size and not block.start_ps <= times_ps[0] <= times_ps[-1] < block.stop_ps:
         return "it has tags outside its interval"
-    return "" if before is None else _misplacement(row, before)
-
-
-def _misplacement(row: Any, before: Any) -> str:
-    if int(before["first_row"]) + int(before["row_count"]) != row["first_row"]:
+    if (
+        before is not None
+        and int(before["first_row"]) + int(before["row_count"]) != row["first_row"]
+    ):
         return "its rows do not follow those of the append before it"
-    # After a reconnect the tagger's clock may begin again.
-    if row["start_ps"] < before["stop_ps"] and not int(row["flags"]) & TagFlags.GAP:
-        return "it begins before the append before it ends"
     return ""
+
+
+def _overlaps(row: Any, before: Any) -> bool:
+    # After a reconnect the tagger's clock may begin again.
+    has_gap = bool(int(row["flags"]) & TagFlags.GAP)
+    return before is not None and bool(row["start_ps"] < before["stop_ps"]) and not has_gap

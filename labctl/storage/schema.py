@@ -71,14 +71,28 @@ A file without an `end` record was interrupted, or is still being written. `labc
 the copy of an interrupted run an `end` record with a reason and without a status, and notes
 `recovered_utc` in its header (`configuration_damaged` where that text could not be read).
 `labctl archive` rewrites `delta` and `channel` of a closed file through HDF5's scaleoffset filter,
-which every HDF5 reader undoes; values are the same.
+in chunks of 16 Ki; every HDF5 reader undoes it, and values are the same.
+
+**Parts.** A run that outgrows the size limit goes on in a next file beside the first: run.h5, then
+run.part2.h5, run.part3.h5. Each is a whole file of this layout, with the same header but for `part`
+(from 1; absent means 1) and `former_part` (the name of the file before). Streams go on where the
+former part ended; it was closed, and all of it on the disk, before the next one took anything. Only
+the last part has an `end`. run.nxs is the master file, see `labctl.storage.master`.
 
 **Order of writing.** Data are flushed before the index rows that cover them, index rows before
-fdatasync; only then are they acknowledged. So a killed process leaves a consistent file, and after
-a power loss all that was acknowledged is there; a row whose data did not arrive fails its crc.
+fdatasync; only then are they acknowledged. While fdatasync runs, rows may be appended, but no
+index row is written and no slot of a tail overwritten before it has returned. So a killed process
+leaves a consistent file, and after a power loss all that was acknowledged is there; a row whose
+data did not arrive fails its crc.
 
-**Compatibility.** A reader refuses a `format_version` above its own. Within a version, datasets,
-attributes and header entries may be added and readers ignore what they do not know.
+**Compatibility.** Every labctl reads the files of all versions up to its own, forever; fixtures of
+each version, written by the program that introduced it, are tests. It writes the newest version
+only and never rewrites a file to a newer one. Within a version, datasets, attributes, groups and
+header entries may be added, and readers ignore what they do not know. What an older reader would
+misread is named in the root attribute `required_features` (names with commas between; absent where
+none), and a reader refuses a name it does not know. `format_version` counts up when nothing less
+than that will do; a reader refuses one above its own. Either refusal is one error that says to
+update. How HDF5 stores a dataset (chunks, its own built-in filters) is no part of the version.
 """
 
 from __future__ import annotations
@@ -100,6 +114,7 @@ __all__ = [
     "INDEX_STRUCT",
     "MAX_APPEND_ROWS",
     "MAX_APPEND_TAGS",
+    "READABLE_FEATURES",
     "RECORD_ROW",
     "RECORD_STRUCT",
     "STREAMS",
@@ -115,6 +130,8 @@ Rows: TypeAlias = NDArray[Any]
 
 FORMAT: Final = "labctl-run"
 FORMAT_VERSION: Final = 1
+#: What `required_features` may name; version 1 needed none until now.
+READABLE_FEATURES: Final[frozenset[str]] = frozenset()
 #: HDF5 File Format Specification 3.0, section II.A: the first eight bytes.
 HDF5_SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 

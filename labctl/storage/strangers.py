@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from labctl.errors import RunFileError
-from labctl.storage.schema import FORMAT, FORMAT_VERSION
+from labctl.storage.schema import FORMAT, FORMAT_VERSION, READABLE_FEATURES
 
 __all__ = [
     "attribute",
@@ -55,7 +55,20 @@ def check_format(path: Path, file: h5py.File) -> int:
             f"{path} has format version {version}; this labctl reads 1 to {FORMAT_VERSION}",
             hint="Update labctl to read it.",
         )
+    _check_features(path, file)
     return int(version)
+
+
+def _check_features(path: Path, file: h5py.File) -> None:
+    if "required_features" not in file.attrs:
+        return
+    needed = str(attribute(path, file, "required_features", str)).split(",")
+    unknown = [name for name in map(str.strip, needed) if name not in READABLE_FEATURES]
+    if unknown:
+        raise RunFileError(
+            f"{path} needs {', '.join(unknown)}, which this labctl does not know",
+            hint="Update labctl to read it.",
+        )
 
 
 def names(path: Path, parent: h5py.Group) -> list[str]:

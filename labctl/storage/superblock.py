@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +24,7 @@ from labctl.storage.schema import HDF5_SIGNATURE
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["ClosedView", "is_marked_open", "superblock_bytes"]
+__all__ = ["ClosedView", "has_begun", "is_marked_open", "lookup3", "superblock_bytes"]
 
 _SUPERBLOCK: Final = struct.Struct("<8sBBBBQQQQI")
 _FLAGS: Final = 4
@@ -31,9 +32,13 @@ _END_OF_FILE: Final = 7
 _VERSION: Final = 3
 #: File consistency flags: bit 0, open for writing; bit 2, open for SWMR writing.
 _OPEN_FLAGS: Final = 0b101
+_OPEN_WITHOUT_SWMR: Final = 0b001
 #: A superblock that is read while its writer rewrites it may be half old and half new.
 _ATTEMPTS: Final = 3
 _WORD: Final = 0xFFFFFFFF
+_THREE_WORDS: Final = struct.Struct("<3I")
+#: What may be missing of a chunk at the end of the file: the largest of a recorder has 1 MiB.
+_ROOM_BEHIND_THE_END: Final = 2 * 1024 * 1024
 
 
 def is_marked_open(path: Path) -> bool:
@@ -62,22 +67,38 @@ def is_marked_open(path: Path) -> bool:
     return False
 
 
+def has_begun(path: Path) -> bool:
+    """Return whether a recorder has come so far with this file that it may hold anything.
+
+    Nothing is recorded before SWMR begins, and what HDF5 wrote until then may be incomplete.
+    """
+    head = superblock_bytes(path)
+    if len(head) < _SUPERBLOCK.size or not head.startswith(HDF5_SIGNATURE):
+        return False
+    return bool(_SUPERBLOCK.unpack(head)[_FLAGS] & _OPEN_FLAGS != _OPEN_WITHOUT_SWMR)
+
+
 def superblock_bytes(path: Path) -> bytes:
     """Return the superblock as it is in the file."""
     return _head(path)[0]
 
 
 class ClosedView(io.RawIOBase):
-    """A read-only file object: the file as it would be had its writer closed it."""
+    """A read-only file object: the file as it would be had its writer closed it.
 
-    def __init__(self, path: Path) -> None:
+    It ends with some room of zeros, so that a last chunk that is there in part can be read.
+    `instead` gives bytes to show at some places instead of those in the file.
+    """
+
+    def __init__(self, path: Path, instead: Mapping[int, bytes] | None = None) -> None:
         self._stream = path.open("rb", buffering=0)
-        self._size = os.fstat(self._stream.fileno()).st_size
+        self._size = os.fstat(self._stream.fileno()).st_size + _ROOM_BEHIND_THE_END
         fields = list(_SUPERBLOCK.unpack(self._stream.read(_SUPERBLOCK.size)))
         fields[_FLAGS] = 0
         fields[_END_OF_FILE] = self._size
         body = _SUPERBLOCK.pack(*fields)[:-4]
-        self._head = body + lookup3(body).to_bytes(4, "little")
+        head = body + lookup3(body).to_bytes(4, "little")
+        self._instead = {0: head, **(instead or {})}
         self._position = 0
 
     def readable(self) -> bool:
@@ -97,7 +118,8 @@ class ClosedView(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         """Fill the buffer, with zeros behind the end of the file; return its length."""
         view = memoryview(buffer).cast("B")
-        self._stream.seek(self._position)
+        # A damaged address can be larger than any file's.
+        self._stream.seek(min(self._position, self._size))
         filled = 0
         while filled < len(view):
             count = self._stream.readinto(view[filled:])
@@ -105,8 +127,12 @@ class ClosedView(io.RawIOBase):
                 view[filled:] = bytes(len(view) - filled)
                 break
             filled += count
-        patch = self._head[self._position : self._position + len(view)]
-        view[: len(patch)] = patch
+        for place, shown in self._instead.items():
+            first = max(place, self._position)
+            stop = min(place + len(shown), self._position + len(view))
+            if first < stop:
+                part = shown[first - place : stop - place]
+                view[first - self._position : stop - self._position] = part
         self._position += len(view)
         return len(view)
 
@@ -125,6 +151,8 @@ def _head(path: Path) -> tuple[bytes, int]:
 
 
 def _check_kind(path: Path, head: bytes) -> None:
+    if not head:
+        raise RunFileError(f"{path} is empty: nothing was recorded in it")
     if not head.startswith(HDF5_SIGNATURE):
         raise RunFileError(f"{path} is not a run file: it does not begin as HDF5 does")
     version = head[8:9]
@@ -138,14 +166,13 @@ def _check_kind(path: Path, head: bytes) -> None:
 def lookup3(key: bytes) -> int:
     """Return Bob Jenkins' lookup3 hash (hashlittle, 2006, initial value 0).
 
-    `key` is a multiple of four bytes long and not empty.
+    `key` is not empty.
     """
-    words = struct.unpack(f"<{len(key) // 4}I", key)
     a = b = c = (0xDEADBEEF + len(key)) & _WORD
-    while len(words) > 3:  # noqa: PLR2004 - the hash takes three words at a time
-        a, b, c = _mix((a + words[0]) & _WORD, (b + words[1]) & _WORD, (c + words[2]) & _WORD)
-        words = words[3:]
-    last = (*words, 0, 0)[:3]
+    # The hash takes three words at a time; the last ones are filled up with zeros.
+    *firsts, last = _THREE_WORDS.iter_unpack(key + bytes(-len(key) % _THREE_WORDS.size))
+    for x, y, z in firsts:
+        a, b, c = _mix((a + x) & _WORD, (b + y) & _WORD, (c + z) & _WORD)
     return _final((a + last[0]) & _WORD, (b + last[1]) & _WORD, (c + last[2]) & _WORD)
 
 

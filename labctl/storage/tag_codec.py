@@ -9,10 +9,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from labctl.storage import _kernels
 from labctl.storage.schema import MAX_APPEND_ROWS, escape_channel
 from labctl.tags.block import Channels, TagBlock, TagFlags, Times
 
-__all__ = ["EncodedTags", "decode", "encode", "split"]
+__all__ = ["EncodedTags", "TagEncoder", "decode", "split"]
 
 _STEP_BITS: Final = np.uint64(32)
 _LARGEST_STEP: Final = np.uint64(2**32 - 1)
@@ -20,47 +21,57 @@ _LARGEST_STEP: Final = np.uint64(2**32 - 1)
 
 @dataclass(frozen=True, slots=True)
 class EncodedTags:
-    """Rows ready to be appended: `delta` u4 and `channel` u1 or u2 of equal length."""
+    """Rows of `delta` and `channel`; deltas are below 2^32 and narrowed when they are stored."""
 
-    delta: NDArray[np.uint32]
+    delta: NDArray[np.uint64]
     channel: NDArray[Any]
 
 
-def encode(
-    times_ps: Times, channels: Channels, previous_ps: int, dtype: np.dtype[Any]
-) -> EncodedTags:
-    """Return the rows of these tags, the first step counting from `previous_ps`."""
-    # Unsigned differences wrap modulo 2^64 and so hold any gap between two int64 times.
-    absolute = times_ps.view(np.uint64)
-    step = np.empty(absolute.size, np.uint64)
-    step[:1] = absolute[:1] - np.array([previous_ps], np.int64).view(np.uint64)
-    np.subtract(absolute[1:], absolute[:-1], out=step[1:])
-    stored_channels = np.ascontiguousarray(channels, dtype)
-    if not step.size or step.max() <= _LARGEST_STEP:
-        return EncodedTags(step.astype("<u4"), stored_channels)
-    long_gaps = np.flatnonzero(step > _LARGEST_STEP)
-    rows = step & _LARGEST_STEP
-    return EncodedTags(
-        np.insert(rows, long_gaps, step[long_gaps] >> _STEP_BITS).astype("<u4"),
-        np.insert(stored_channels, long_gaps, escape_channel(dtype)),
-    )
+class TagEncoder:
+    """Turns tags into rows, in memory that it uses again. Owned by one thread."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
+        self._step = np.empty(0, np.uint64)
+
+    def encode(self, times_ps: Times, channels: Channels, previous_ps: int) -> EncodedTags:
+        """Return the rows of these tags, the first step counting from `previous_ps`.
+
+        They hold until the next call.
+        """
+        if times_ps.size > self._step.size:
+            # New memory for each block would cost more than the arithmetic: the system clears it.
+            self._step = np.empty(times_ps.size, np.uint64)
+        step = self._step[: times_ps.size]
+        # Unsigned differences wrap modulo 2^64 and so hold any gap between two int64 times.
+        absolute = times_ps.view(np.uint64)
+        step[:1] = absolute[:1] - np.array([previous_ps], np.int64).view(np.uint64)
+        np.subtract(absolute[1:], absolute[:-1], out=step[1:])
+        if not step.size or step.max() <= _LARGEST_STEP:
+            return EncodedTags(step, channels)
+        long_gaps = np.flatnonzero(step > _LARGEST_STEP)
+        stored_channels = channels.astype(self._dtype, copy=False)
+        return EncodedTags(
+            np.insert(step & _LARGEST_STEP, long_gaps, step[long_gaps] >> _STEP_BITS),
+            np.insert(stored_channels, long_gaps, escape_channel(self._dtype)),
+        )
 
 
 def decode(
-    delta: NDArray[np.uint32], channel: NDArray[Any], t0_ps: int
+    delta: NDArray[np.unsignedinteger[Any]], channel: NDArray[Any], t0_ps: int
 ) -> tuple[Times, NDArray[Any]]:
     """Return times and channels of the rows of one append."""
-    step = delta.astype(np.uint64)
+    t0 = np.array([t0_ps], np.int64).view(np.uint64)[0]
+    times = np.empty(delta.size, np.uint64)
     escape = channel == escape_channel(channel.dtype)
-    has_escapes = bool(escape.any())
-    if has_escapes:
-        np.left_shift(step, _STEP_BITS, out=step, where=escape)
-    np.cumsum(step, out=step)
-    step += np.array([t0_ps], np.int64).view(np.uint64)
-    times_ps = step.view(np.int64)
-    if has_escapes:
-        return times_ps[~escape], channel[~escape]
-    return times_ps, channel
+    if not escape.any():
+        _kernels.add_up(delta, t0, times)
+        return times.view(np.int64), channel
+    step = delta.astype(np.uint64)
+    np.left_shift(step, _STEP_BITS, out=step, where=escape)
+    np.cumsum(step, out=times)
+    times += t0
+    return times.view(np.int64)[~escape], channel[~escape]
 
 
 def split(block: TagBlock, max_tags: int) -> Iterator[TagBlock]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from labctl.storage.header import TaggerHeader
 from labctl.storage.plain import to_json_text
 from labctl.storage.schema import (
-    CHUNK_ROWS,
     INDEX_ROW,
     INDEX_STRUCT,
     MAX_APPEND_TAGS,
@@ -22,7 +20,8 @@ from labctl.storage.schema import (
     channel_dtype,
     seal,
 )
-from labctl.storage.tag_codec import encode
+from labctl.storage.tag_codec import TagEncoder
+from labctl.storage.tag_rows import NO_ROWS, RowChecksums, TagRows
 from labctl.tags.block import TagBlock, TagFlags
 
 __all__ = ["TagTrack"]
@@ -45,8 +44,7 @@ class _OpenAppend:
     lost: int
     row_count: int = 0
     tag_count: int = 0
-    delta_crc32: int = 0
-    channel_crc32: int = 0
+    checksums: RowChecksums = NO_ROWS
 
     def takes(self, block: TagBlock) -> bool:
         is_clean = not (self.flags or self.lost or block.flags or block.lost)
@@ -66,8 +64,7 @@ class _OpenAppend:
             self.lost,
             self.flags,
             revision,
-            self.delta_crc32,
-            self.channel_crc32,
+            *self.checksums,
         )
         return seal(fields)
 
@@ -75,11 +72,12 @@ class _OpenAppend:
 class TagTrack:
     """Appends one tagger's tags to the file. Owned by the thread that owns the file.
 
-    `add` encodes into memory; `write_data`, then `commit` put everything into the file.
+    `add` encodes, and writes whenever a chunk of rows is full; `write_data`, then `commit` put
+    everything into the file.
     """
 
     def __init__(self, tags: h5py.Group, tagger: TaggerHeader) -> None:
-        self._dtype = channel_dtype(tagger.n_channels)
+        dtype = channel_dtype(tagger.n_channels)
         group = tags.create_group(tagger.name)
         group.attrs.update(
             {
@@ -92,20 +90,17 @@ class TagTrack:
                 "simulated": np.bool_(tagger.simulated),
             }
         )
-        self._delta = _rows(group, "delta", "<u4", CHUNK_ROWS)
-        self._channel = _rows(group, "channel", self._dtype, CHUNK_ROWS)
-        self._index = _rows(group, "index", INDEX_ROW, _INDEX_CHUNK)
+        self._encoder = TagEncoder(dtype)
+        self._rows = TagRows(group, dtype)
+        self._index = _table(group, "index", INDEX_ROW)
         # Written at once: its space must exist before SWMR begins.
         self._tail = group.create_dataset("tail", data=np.zeros(2, INDEX_ROW))
-        self._rate = _rows(group, "rate_hz", "<f8", _INDEX_CHUNK)
-        self._time = _rows(group, "time_s", "<f8", _INDEX_CHUNK)
+        self._rate = _table(group, "rate_hz", "<f8")
+        self._time = _table(group, "time_s", "<f8")
         self._rate.attrs.update({"units": "Hz", "long_name": "rate of all channels (Hz)"})
         self._time.attrs.update({"units": "s", "long_name": "tag time (s)"})
-        self._pieces: list[tuple[NDArray[np.uint32], NDArray[Any]]] = []
-        self._pieces_rows = 0
         self._closed: list[bytes] = []
         self._open: _OpenAppend | None = None
-        self._n_rows = 0
         self._n_tags = 0
         self._n_appends = 0
         self._first_start_ps: int | None = None
@@ -124,39 +119,25 @@ class TagTrack:
         return self._stop_ps
 
     def add(self, block: TagBlock, utc_ns: int) -> int:
-        """Encode the block into memory; return the bytes that it adds to the file."""
+        """Take the block; return the bytes that it adds to the file."""
         if self._open is not None and not self._open.takes(block):
             self._close_append()
         current = self._open = self._open or self._begin(block)
-        rows = encode(block.times_ps, block.channels, current.last_ps, self._dtype)
+        rows = self._encoder.encode(block.times_ps, block.channels, current.last_ps)
+        current.checksums = self._rows.append(rows, current.checksums)
         if len(block):
             current.last_ps = int(block.times_ps[-1])
-            self._pieces.append((rows.delta, rows.channel))
         current.row_count += rows.delta.size
         current.tag_count += len(block)
-        current.delta_crc32 = zlib.crc32(rows.delta.data, current.delta_crc32)
-        current.channel_crc32 = zlib.crc32(rows.channel.data, current.channel_crc32)
         current.stop_ps = self._stop_ps = block.stop_ps
         current.utc_ns = utc_ns
-        self._n_rows += rows.delta.size
         self._n_tags += len(block)
-        self._pieces_rows += rows.delta.size
         self._tail_is_behind = True
-        if self._pieces_rows >= CHUNK_ROWS:
-            self.write_data()
-        return rows.delta.nbytes + rows.channel.nbytes
+        return rows.delta.size * self._rows.row_bytes
 
     def write_data(self) -> None:
         """Write the encoded rows; they do not count before `commit`."""
-        if not self._pieces:
-            return
-        first = self._n_rows - self._pieces_rows
-        self._delta.resize((self._n_rows,))
-        self._delta[first:] = np.concatenate([delta for delta, _ in self._pieces])
-        self._channel.resize((self._n_rows,))
-        self._channel[first:] = np.concatenate([channel for _, channel in self._pieces])
-        self._pieces.clear()
-        self._pieces_rows = 0
+        self._rows.write()
 
     def commit(self) -> None:
         """Write the commit rows of everything added; the rows must have been flushed."""
@@ -185,7 +166,7 @@ class TagTrack:
         t0_ps = int(block.times_ps[0]) if len(block) else block.start_ps
         return _OpenAppend(
             number=self._n_appends,
-            first_row=self._n_rows,
+            first_row=self._rows.n_rows,
             t0_ps=t0_ps,
             last_ps=t0_ps,
             start_ps=block.start_ps,
@@ -206,8 +187,8 @@ class TagTrack:
         dataset[self._n_appends - rows.size :] = rows
 
 
-def _rows(group: h5py.Group, name: str, dtype: Any, chunk: int) -> h5py.Dataset:
-    return group.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(chunk,))
+def _table(group: h5py.Group, name: str, dtype: Any) -> h5py.Dataset:
+    return group.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(_INDEX_CHUNK,))
 
 
 def _rates_hz(rows: Rows) -> NDArray[np.float64]:

@@ -12,12 +12,15 @@ from typing import Any, Literal, TypeAlias
 import h5py
 
 from labctl.errors import RunFileError
+from labctl.storage.names import part_number, run_parts
 from labctl.storage.plain import from_json_object
 from labctl.storage.record_table import Record
 from labctl.storage.run_scan import RunScan
 from labctl.storage.scanning import OnProgress, ScannedAppend, Share, TagScan
 from labctl.storage.schema import END_STATUSES
 from labctl.storage.strangers import group, names, scalar, translated
+from labctl.storage.superblock import has_begun
+from labctl.storage.writer_lock import has_live_writer
 
 __all__ = [
     "Damage",
@@ -26,6 +29,7 @@ __all__ = [
     "Verification",
     "has_intact_configuration",
     "record_fault",
+    "verify_parts",
     "verify_run",
 ]
 
@@ -55,7 +59,8 @@ class TagSums:
     """What of one tagger can be read.
 
     `tags` and `lost` add up the readable appends; `lost` are those that the recorder counted.
-    `start_ps` to `stop_ps` spans all of them.
+    `start_ps` to `stop_ps` spans all of them. `overlaps` are appends that begin before the one
+    before them ends although no GAP says that the clock began again: taggers may deliver so.
     """
 
     appends: int = 0
@@ -64,6 +69,7 @@ class TagSums:
     lost: int = 0
     start_ps: int | None = None
     stop_ps: int | None = None
+    overlaps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ class Verification:
 
 
 def verify_run(path: Path, on_progress: OnProgress | None = None) -> Verification:
-    """Return whether every committed append and record of the file is as it was written.
+    """Return whether every committed append and record of this one file is as it was written.
 
     Looks at checksums, the index against itself and against the rows, the counts of tags, the
     order of times, and the header. A file that cannot be opened at all is damaged, too.
@@ -113,6 +119,37 @@ def verify_run(path: Path, on_progress: OnProgress | None = None) -> Verificatio
         # A row may have been read while it was being written; damage is still there later.
         return _verified(path, on_progress)
     return found
+
+
+def verify_parts(path: Path, on_progress: OnProgress | None = None) -> tuple[Verification, ...]:
+    """Return what `verify_run` finds in each file of the run; `path` is any of them.
+
+    Progress counts files. A part that is missing between others damages the one after it.
+    """
+    found: list[Verification] = []
+    parts = run_parts(path)
+    for at, part in enumerate(parts):
+        if at and part is parts[-1] and not has_begun(part):
+            # Its writer was killed, or is on the way: nothing can be in it yet.
+            found.append(Verification(part, "unfinished", is_growing=has_live_writer(part)))
+            break
+        share = _share(on_progress, at, len(parts))
+        verification = verify_run(part, share)
+        if share is not None:
+            share(1.0)
+        former = part_number(parts[at - 1]) if at else 0
+        missing = tuple(
+            Damage("run", f"part {number} of the run is missing", is_readable=True)
+            for number in range(former + 1, part_number(part))
+        )
+        state: FileState = "damaged" if missing else verification.state
+        damages = (*missing, *verification.damages)
+        found.append(replace(verification, state=state, damages=damages))
+    return tuple(found)
+
+
+def _share(on_progress: OnProgress | None, at: int, total: int) -> OnProgress | None:
+    return None if on_progress is None else lambda done: on_progress((at + done) / total)
 
 
 def _verified(path: Path, on_progress: OnProgress | None) -> Verification:
@@ -184,12 +221,15 @@ def _added(sums: TagSums, append: ScannedAppend) -> TagSums:
     block = append.block
     if block is None:
         return sums
+    start_ps, stop_ps = block.start_ps, block.stop_ps
     return replace(
         sums,
         tags=sums.tags + len(block),
         lost=sums.lost + block.lost,
-        start_ps=block.start_ps if sums.start_ps is None else sums.start_ps,
-        stop_ps=block.stop_ps,
+        # After a reconnect the clock may begin again.
+        start_ps=start_ps if sums.start_ps is None else min(sums.start_ps, start_ps),
+        stop_ps=stop_ps if sums.stop_ps is None else max(sums.stop_ps, stop_ps),
+        overlaps=sums.overlaps + append.overlaps,
     )
 
 

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,15 @@ class Acknowledgement:
 
 
 class RunWriter:
-    """A new run file, durable in its folder from the start. Owned by one thread.
+    """A new run file, durable in its folder from the start.
+
+    Owned by one thread, which alone calls its methods. The exception is `sync`: it may run in a
+    second thread while the owner goes on with `add_tags` and `add_record`. Rows that these write
+    meanwhile do not count. Commit rows, and with them the slot of a tail that is overwritten, are
+    written by `commit` alone; the owner calls neither it, `finish` nor `abandon` during a `sync`.
+
+    Attributes:
+        acknowledged: what is durable; set by `sync`.
 
     Raises:
         RunFileError: the file exists, is being written, or cannot be created.
@@ -73,7 +81,7 @@ class RunWriter:
         except BaseException:
             self._lock.release()
             raise
-        self.acknowledged = self._acknowledge(0)
+        self.acknowledged = self._committed = self._state(0)
 
     def _create(
         self,
@@ -109,7 +117,9 @@ class RunWriter:
                 *self._streams.values(),
             ]
             self._file.swmr_mode = True
-            self._sync()
+            self._file.flush()
+            self._descriptor = self._file.id.get_vfd_handle()
+            sync_data(self._descriptor)
             self._superblock_while_open = superblock_bytes(self.path)
             sync_folder(self.path.parent)
             sync_folder(self.path.parent.parent)
@@ -132,8 +142,8 @@ class RunWriter:
         self._streams[stream].append(record, utc_ns, number, total)
         return len(record)
 
-    def commit(self) -> Acknowledgement:
-        """Make everything taken so far durable; return what is safe now."""
+    def commit(self) -> None:
+        """Write everything taken so far, with its commit rows; `sync` makes it durable."""
         with _translated(self.path, "could not be written"):
             for part in self._parts:
                 part.write_data()
@@ -141,15 +151,22 @@ class RunWriter:
             self._file.flush()
             for part in self._parts:
                 part.commit()
-            self._sync()
-        self.acknowledged = self._acknowledge(self.acknowledged.number + 1)
+            self._file.flush()
+        self._committed = self._state(self.acknowledged.number + 1)
+
+    def sync(self) -> Acknowledgement:
+        """Wait until the latest commit is on the disk; return it as what is safe now."""
+        with _translated(self.path, "could not be written"):
+            sync_data(self._descriptor)
+        self.acknowledged = replace(self._committed, utc_ns=time.time_ns())
         return self.acknowledged
 
     def finish(self) -> Acknowledgement:
-        """Commit all, close the file and free it for others."""
+        """Commit all, make it durable, close the file and free it for others."""
         for track in self._tracks.values():
             track.finish()
-        acknowledgement = self.commit()
+        self.commit()
+        acknowledgement = self.sync()
         self.abandon()
         return acknowledgement
 
@@ -167,11 +184,7 @@ class RunWriter:
         finally:
             self._lock.release()
 
-    def _sync(self) -> None:
-        self._file.flush()
-        sync_data(self._file.id.get_vfd_handle())
-
-    def _acknowledge(self, number: int) -> Acknowledgement:
+    def _state(self, number: int) -> Acknowledgement:
         tracks = self._tracks.items()
         return Acknowledgement(
             number=number,

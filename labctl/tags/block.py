@@ -78,10 +78,19 @@ class TagBlock:
         return self.stop_ps - self.start_ps if self.is_lossless else 0
 
     def between(self, start_ps: int, stop_ps: int) -> TagBlock:
-        """Return the part of the block inside [start_ps, stop_ps), as views."""
+        """Return the part of the block inside [start_ps, stop_ps), as views.
+
+        The part with the block's beginning carries GAP, which speaks of the time before it, and
+        the count of lost tags, so that joined parts tell of each once; the others of a block with
+        losses carry MISSED: none of them has live time.
+        """
         start = max(self.start_ps, start_ps)
         stop = max(start, min(self.stop_ps, stop_ps))
-        if (start, stop) == (self.start_ps, self.stop_ps):
+        lost, flags = self.lost, self.flags
+        if not start_ps <= self.start_ps < stop_ps:
+            flags = flags & ~TagFlags.GAP | (TagFlags.MISSED if lost else TagFlags.NONE)
+            lost = 0
+        elif (start, stop) == (self.start_ps, self.stop_ps):
             return self
         first, last = np.searchsorted(self.times_ps, (start, stop), side="left")
         return TagBlock(
@@ -90,6 +99,6 @@ class TagBlock:
             start,
             stop,
             self.sequence,
-            self.lost,
-            self.flags,
+            lost,
+            flags,
         )

@@ -163,3 +163,19 @@ def test_archive_tells_what_it_saved(finished: Path, labctl: Labctl) -> None:
     again = labctl("archive", finished)
     assert again.code == 1
     assert "archived already" in again.err
+
+
+def test_archive_goes_on_after_a_file_that_it_leaves_as_it_is(
+    finished: Path, damaged: Path, labctl: Labctl
+) -> None:
+    before = damaged.read_bytes()
+
+    told = labctl("archive", damaged, finished, "--json")
+
+    assert told.code == 1
+    failed, archived = told.json
+    assert failed["path"] == str(damaged)
+    assert "is damaged; only files that are closed and intact are archived" in failed["error"]
+    assert archived["bytes_after"] < archived["bytes_before"]
+    assert damaged.read_bytes() == before
+    assert "error: " in told.err

@@ -73,6 +73,17 @@ def test_machines_get_one_json_document(run_path: Path, labctl: Labctl, tmp_path
         ]
 
 
+def test_photon_hdf5_says_where_the_losses_are(run_path: Path, labctl: Labctl) -> None:
+    told = labctl("export", run_path, "--to", "photon-hdf5")
+
+    written = run_path.with_name("night.photon.hdf5")
+    assert told.code == ExitCode.FINISHED
+    assert told.out == f"wrote 3 tags, {written.stat().st_size} bytes, to {written}\n"
+    assert "7 lost tags and 1 flagged intervals of the run are listed in" in told.err
+    assert "/user/labctl/taggers" in told.err
+    assert labctl("export", run_path, "--to", "photon-hdf5", "--force").code == ExitCode.FINISHED
+
+
 def test_points_go_beside_the_tags(run_path: Path, labctl: Labctl) -> None:
     told = labctl("export", run_path, "--to", "csv", "--what", "points", "--json")
 

@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,17 +9,16 @@ import h5py
 import numpy as np
 import pytest
 
-import labctl.storage
 from labctl.errors import RunFileError
 from labctl.storage import Recorder, open_run, recover_run, recover_run_in_place, verify_run
 from labctl.tags.block import TagBlock, TagFlags
+from tests.storage.recording_process import Recording
+from tests.storage.recordings import assert_published_is_there, done_alone
 
 Record = Callable[..., AbstractContextManager[Recorder]]
 MakeBlock = Callable[..., TagBlock]
 
 N_TAGS = 5000
-SCRIPT = Path(__file__).with_name("recording_process.py")
-ROOT = Path(labctl.storage.__file__).parents[2]
 
 
 def fill(recorder: Recorder, block: MakeBlock) -> None:
@@ -234,6 +229,13 @@ def test_a_file_that_needs_nothing_is_refused(finished: Path, left_behind: Path)
             recover_run(path)
 
 
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    for recover in (recover_run, recover_run_in_place):
+        with pytest.raises(RunFileError, match=r"none\.h5 cannot be read: No such file"):
+            recover(tmp_path / "none.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_that_is_no_run_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.h5"
     foreign.write_bytes(b"hello" * 100)
@@ -255,25 +257,96 @@ def test_no_other_file_is_overwritten(left_behind: Path) -> None:
     assert taken.read_bytes() == b"precious"
 
 
-def test_kill_9_leaves_a_file_that_is_recovered_whole(tmp_path: Path) -> None:
-    path = tmp_path / "killed.h5"
-    with subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(path), "3", "0"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    ) as process:
-        assert process.stdout is not None
-        for _ in range(10):
-            process.stdout.readline()
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
-    original = all_times(path)
+def test_all_taggers_of_a_run_are_recovered(tmp_path: Path) -> None:
+    path = tmp_path / "full.h5"
+    recording = Recording(str(path), 3, 60, limit_bytes=3_200_000)
+    told = done_alone(recording).published[-1]
+    assert min(told["n_tags"].values()) > 0
 
     recovery = recover_run_in_place(path)
 
     assert verify_run(path).state == "intact"
-    np.testing.assert_array_equal(all_times(path), original)
-    assert recovery.tags == {"tdc": original.size}
+    assert_published_is_there(path, recording, told)
     with open_run(path) as run:
-        assert run.status == "interrupted"
+        assert list(run.taggers) == ["near", "far"], "in the order of the recorder"
+        assert recovery.tags == {
+            name: sum(len(part) for part in run.tags(name)) for name in run.taggers
+        }
+
+
+def test_damage_to_one_tagger_leaves_the_other_whole(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    recording = Recording(str(path), 3, 20)
+    told = done_alone(recording).published[-1]
+    flip_bit(path, "entry/tags/far/delta", 0)
+
+    recovery = recover_run_in_place(path)
+
+    assert recovery.tags["near"] == told["n_tags"]["near"]
+    assert recovery.tags["far"] == told["n_tags"]["far"] - recovery.tags_lost
+    assert recovery.problems == ["append 0 of far: its times fail their checksum"]
+
+
+@pytest.mark.parametrize("share", [0.0003, 0.6])
+def test_a_disk_that_is_full_during_a_recovery_leaves_the_original(
+    tmp_path: Path, share: float
+) -> None:
+    path = tmp_path / "run.h5"
+    done_alone(Recording(str(path), 3, 60, limit_bytes=3_200_000))
+    original = path.read_bytes()
+    limit_bytes = int(share * recover_run(path).path.stat().st_size)
+
+    outcome = done_alone(Recording(str(path), 3, limit_bytes=limit_bytes, task="recover"))
+
+    assert "run.h5 could not be written" in outcome.error
+    assert path.read_bytes() == original
+    assert {file.name for file in tmp_path.iterdir()} == {"run.h5", "run.recovered.h5"}
+    assert recover_run_in_place(path).problems == []
+
+
+def test_a_recovery_goes_on_where_a_killed_one_had_named_the_original_twice(
+    left_behind: Path,
+) -> None:
+    kept = left_behind.with_name("left_behind.h5.damaged")
+    kept.hardlink_to(left_behind)
+    original = left_behind.read_bytes()
+
+    assert recover_run_in_place(left_behind).tags == {"tdc": 15_002}
+
+    assert kept.read_bytes() == original
+    assert verify_run(left_behind).state == "intact"
+
+
+def test_rows_that_did_not_arrive_do_not_cost_those_acknowledged_before(
+    tmp_path: Path, record: Record, block: MakeBlock
+) -> None:
+    """Power was lost with the newest commit row on the disk and its tags not."""
+    path = tmp_path / "run.h5"
+    with record(tmp_path / "growing.h5") as recorder:
+        recorder.record("tdc", block([10, 20], start_ps=0, stop_ps=100))
+        recorder.sync()
+        recorder.record("tdc", block([110, 120, 130], start_ps=100, stop_ps=200))
+        recorder.sync()
+        shutil.copy(tmp_path / "growing.h5", path)
+    with h5py.File(tmp_path / "growing.h5", "r") as file:
+        delta_at = file["entry/tags/tdc/delta"].id.get_chunk_info(0).byte_offset
+    content = bytearray(path.read_bytes())
+    content[delta_at + 4 * 2 : delta_at + 4 * 5] = bytes(12)
+    path.write_bytes(content)
+
+    with open_run(path) as run:
+        blocks = list(run.tags(on_damage="flag"))
+        with pytest.raises(RunFileError, match=r"append 0 of tdc .*times fail their checksum"):
+            list(run.tags())
+    recovery = recover_run(path)
+
+    with open_run(recovery.path) as run:
+        recovered = list(run.tags())
+    for found in (blocks, recovered):
+        assert [part.times_ps.tolist() for part in found] == [[10, 20], []]
+        assert [(part.start_ps, part.stop_ps, part.lost) for part in found] == [
+            (0, 100, 0),
+            (100, 200, 3),
+        ]
+        assert found[1].flags == TagFlags.MISSED
+    assert (recovery.tags, recovery.tags_lost) == ({"tdc": 2}, 3)

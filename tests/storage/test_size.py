@@ -9,12 +9,19 @@ import numpy as np
 import pytest
 
 from labctl.storage import Recorder, open_run
+from labctl.storage.schema import CHUNK_ROWS, INDEX_ROW
 from labctl.tags.block import TagBlock
 
 Record = Callable[..., AbstractContextManager[Recorder]]
 MakeBlock = Callable[..., TagBlock]
 
 SECOND_PS = 10**12
+
+
+def size_of_an_empty_run(path: Path, record: Record) -> int:
+    with record(path):
+        pass
+    return path.stat().st_size
 
 
 @pytest.mark.parametrize(
@@ -41,6 +48,10 @@ def test_bytes_per_tag_are_bounded_with_an_acknowledgement_per_second(
             )
             n_tags += times.size
             recorder.sync()
+    # What the file has of whole chunks beyond its rows: at most one of each column.
+    n_empty = size_of_an_empty_run(tmp_path / "empty.h5", record)
+    chunks = CHUNK_ROWS * 5 + 512 * (INDEX_ROW.itemsize + 16)
+    assert (tmp_path / "run.h5").stat().st_size - n_empty <= bound * n_tags + chunks
     with h5py.File(tmp_path / "run.h5", "r") as file:
         tdc = file["entry/tags/tdc"]
         n_bytes = sum(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.storage.tag_codec import decode, encode, split
+from labctl.storage.tag_codec import TagEncoder, decode, split
 from labctl.tags.block import Channels, TagBlock, TagFlags
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -19,7 +19,7 @@ def test_any_tags_come_back_in_any_order_of_time(
     times = np.array([time for time, _ in tags], np.int64)
     numbers = [channel for _, channel in tags]
     channels: Channels = np.array(numbers, np.uint16) if wide else np.array(numbers, np.uint8)
-    rows = encode(times, channels, previous_ps, channels.dtype)
+    rows = TagEncoder(channels.dtype).encode(times, channels, previous_ps)
     decoded_times, decoded_channels = decode(rows.delta, rows.channel, previous_ps)
     np.testing.assert_array_equal(decoded_times, times)
     np.testing.assert_array_equal(decoded_channels, channels)
@@ -27,20 +27,20 @@ def test_any_tags_come_back_in_any_order_of_time(
 
 def test_a_gap_below_two_to_the_32_ps_needs_no_escape() -> None:
     times = np.array([0, 2**32 - 1], np.int64)
-    rows = encode(times, np.array([1, 2], np.uint8), 0, np.dtype(np.uint8))
+    rows = TagEncoder(np.dtype(np.uint8)).encode(times, np.array([1, 2], np.uint8), 0)
     assert rows.delta.tolist() == [0, 2**32 - 1]
     assert rows.channel.tolist() == [1, 2]
 
 
 def test_a_gap_of_two_to_the_32_ps_costs_one_escape_row() -> None:
     times = np.array([0, 3 * 2**32 + 5], np.int64)
-    rows = encode(times, np.array([1, 2], np.uint8), 0, np.dtype(np.uint8))
+    rows = TagEncoder(np.dtype(np.uint8)).encode(times, np.array([1, 2], np.uint8), 0)
     assert rows.delta.tolist() == [0, 3, 5]
     assert rows.channel.tolist() == [1, 255, 2]
 
 
 def test_the_escape_of_wide_channels_is_65535() -> None:
-    rows = encode(np.array([2**32]), np.array([300], np.uint16), 0, np.dtype(np.uint16))
+    rows = TagEncoder(np.dtype(np.uint16)).encode(np.array([2**32]), np.array([300], np.uint16), 0)
     assert rows.channel.tolist() == [65535, 300]
 
 

@@ -9,7 +9,15 @@ import h5py
 import numpy as np
 import pytest
 
-from labctl.storage import Damage, Recorder, TagSums, verify_run
+from labctl.storage import (
+    Damage,
+    Recorder,
+    RunHeader,
+    TaggerHeader,
+    TagSums,
+    archive_run,
+    verify_run,
+)
 from labctl.tags.block import TagBlock, TagFlags
 
 Record = Callable[..., AbstractContextManager[Recorder]]
@@ -176,6 +184,65 @@ def test_tags_that_were_recorded_out_of_order_are_found(
     assert [damage.what for damage in found.damages] == ["its times are not in order"]
     assert found.is_readable
     assert not found.is_sound
+
+
+def test_intervals_that_overlap_as_they_were_delivered_are_no_damage(
+    tmp_path: Path, record: Record
+) -> None:
+    path = tmp_path / "overlapping.h5"
+    with record(path) as recorder:
+        for at, (start_ps, flags) in enumerate(
+            [(0, TagFlags.NONE), (60, TagFlags.UNSORTED), (10, TagFlags.GAP), (90, TagFlags.NONE)]
+        ):
+            times, channels = np.array([start_ps + 5]), np.array([1], np.uint8)
+            part = TagBlock(times, channels, start_ps, start_ps + 100, at, 0, flags)
+            recorder.record("tdc", part)
+        recorder.end("finished")
+
+    found = verify_run(path)
+
+    assert (found.state, found.damages) == ("intact", ())
+    # The second begins 40 ps and the fourth 20 ps too early; the third says that its clock began
+    # again. All of them together reach from 0 to 190 ps.
+    assert found.taggers["tdc"] == TagSums(4, 0, 4, 0, 0, 190, overlaps=2)
+
+
+def test_damage_to_one_tagger_leaves_the_other_readable(tmp_path: Path, block: MakeBlock) -> None:
+    path = tmp_path / "run.h5"
+    taggers = [
+        TaggerHeader(name=name, resolution_ps=1, n_channels=8, simulated=True)
+        for name in ("alice", "bob")
+    ]
+    with Recorder(path, RunHeader(experiment="test", simulated=True), taggers) as recorder:
+        for at in range(N_APPENDS):
+            start_ps = at * N_TAGS * 10
+            for name in ("alice", "bob"):
+                recorder.record(name, block(start_ps + np.arange(N_TAGS) * 10, None, start_ps))
+            recorder.sync()
+        recorder.end("finished")
+    flip_bit(path, "entry/tags/bob/delta", 4 * (N_TAGS + 17))
+
+    found = verify_run(path)
+
+    assert list(found.taggers) == ["alice", "bob"]
+    assert [damage.where for damage in found.damages] == ["append 1 of bob"]
+    assert (found.taggers["alice"].tags, found.taggers["bob"].tags) == (15_000, 10_000)
+    assert found.to_dict()["taggers"]["bob"]["appends_unreadable"] == 1
+
+
+def test_in_an_archived_file_a_flipped_bit_costs_the_appends_of_its_chunk(path: Path) -> None:
+    archive_run(path)
+    with h5py.File(path, "r") as file:
+        chunk = file["entry/tags/tdc/delta"].id.get_chunk_info(0)
+    # All steps but the first are 10 ps, so a code has one bit and the first append has 625 bytes.
+    header_bytes = 21
+    flip_bit(path, "entry/tags/tdc/delta", header_bytes + 700)
+
+    found = verify_run(path)
+
+    assert chunk.size < 5_000
+    assert [damage.where for damage in found.damages] == ["append 1 of tdc"]
+    assert found.taggers["tdc"].tags == 10_000
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.001, 0.02, 0.3, 0.9, 0.999])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -72,6 +73,22 @@ def test_two_parts_that_join_are_the_whole(times: list[int], middle: int) -> Non
     before, after = whole.between(0, middle), whole.between(middle, 300)
     assert [*before.channels, *after.channels] == [*whole.channels]
     assert before.live_ps + after.live_ps == whole.live_ps
+
+
+@given(
+    st.lists(st.integers(-20, 320), max_size=6).map(sorted), st.integers(0, 9), st.integers(0, 300)
+)
+def test_parts_tell_a_loss_and_a_gap_once(cuts: list[int], lost: int, width_ps: int) -> None:
+    flags = TagFlags.GAP | TagFlags.UNSORTED
+    none = np.empty(0, np.int64)
+    whole = TagBlock(none, none.astype(np.uint8), 0, width_ps, 5, lost, flags)
+    edges = [-30, *cuts, 330]
+    parts = [whole.between(a, b) for a, b in itertools.pairwise(edges)]
+    assert sum(part.lost for part in parts) == lost
+    assert sum(bool(part.flags & TagFlags.GAP) for part in parts) == 1
+    assert all(part.flags & TagFlags.UNSORTED for part in parts)
+    # No part of a stretch with losses has live time, wherever the lost tags would have been.
+    assert sum(part.live_ps for part in parts) == (0 if lost else width_ps)
 
 
 def test_the_whole_interval_is_the_block_itself(block: MakeBlock) -> None:

@@ -4,8 +4,8 @@
 refusal comes before anything is written, and `Export.write` knows how far it is. A run that still
 grows is exported up to what was committed when the plan was made.
 
-Tags are written as they were recorded, times in ps. No format here holds losses, flags or the
-covered interval; the plan's `warnings` say how many there are.
+Tags are written as they were recorded, times in ps. Losses, flags and covered intervals have a
+place in Photon-HDF5 only, below `/user`; the plan's `warnings` say how many there are.
 """
 
 from labctl.storage.export.exporting import (

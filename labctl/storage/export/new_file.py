@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from labctl.errors import RunFileError
 from labctl.storage.durability import sync_data, sync_folder
+from labctl.storage.export.photon_fields import is_photon_hdf5
 from labctl.storage.schema import HDF5_SIGNATURE
 
 __all__ = ["check_target", "new_file"]
@@ -19,7 +20,7 @@ __all__ = ["check_target", "new_file"]
 def check_target(path: Path, *, replaces: bool) -> None:
     """Refuse a path at which nothing may be written.
 
-    A run file is never replaced, whatever `replaces` says: no export is HDF5.
+    A run file is never replaced, whatever `replaces` says: of HDF5, only an export may be.
 
     Raises:
         RunFileError: the folder is missing, or something is there that may not be replaced.
@@ -37,7 +38,7 @@ def check_target(path: Path, *, replaces: bool) -> None:
             is_hdf5 = file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
     except OSError as error:
         raise RunFileError(f"{path} cannot be replaced: {error.strerror}") from error
-    if is_hdf5:
+    if is_hdf5 and not is_photon_hdf5(path):
         raise RunFileError(
             f"{path} is an HDF5 file and is not replaced by an export, not even with --force",
             hint="Name another file with --out.",
@@ -54,7 +55,7 @@ def new_file(path: Path, *, replaces: bool) -> Iterator[BinaryIO]:
     check_target(path, replaces=replaces)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("xb") as file:
+        with part.open("x+b") as file:
             yield file
             file.flush()
             sync_data(file.fileno())

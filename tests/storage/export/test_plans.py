@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import resource
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,14 +16,14 @@ import pandas as pd
 import pytest
 
 from labctl.errors import LimitError, RunFileError
-from labctl.storage import Recorder, RunHeader, TaggerHeader, open_run
+from labctl.storage import Recorder, RunHeader, TaggerHeader, open_run, recover_run
 from labctl.storage.export import POINT_FORMATS, TAG_FORMATS, plan_export
 from labctl.tags.block import TagBlock, TagFlags
 
 Record: TypeAlias = Callable[..., AbstractContextManager[Recorder]]
 MakeBlock: TypeAlias = Callable[..., TagBlock]
 
-SCRIPT = Path(__file__).parents[1] / "recording_process.py"
+FIXTURES = Path(__file__).parents[1] / "compatibility" / "version_1"
 
 
 @contextmanager
@@ -39,52 +37,60 @@ def largest_file(n_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_killed_run_exports_what_it_had_committed(tmp_path: Path) -> None:
+@pytest.fixture
+def killed(tmp_path: Path) -> Path:
+    """Return the file of a recorder that was killed."""
     path = tmp_path / "killed.h5"
-    with subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(path), "3", "0"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        said = [json.loads(process.stdout.readline()) for _ in range(20)]
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
-
-    with open_run(path) as run:
-        plan = plan_export(run, "npz", of_points=False)
-        plan.write(tmp_path / "killed.npz", replaces=False)
-
-    # The source's own list: seeded as in the process.
-    rng = np.random.default_rng(3)
-    times_ps: list[int] = []
-    for start_ps in range(0, 800 * 10**11, 10**11):
-        n_tags = int(rng.choice([0, 3, 200, 5000]))
-        rng.random()
-        times_ps += np.sort(rng.integers(start_ps, start_ps + 10**11, n_tags)).tolist()
-        rng.integers(0, 8, n_tags)
-    with np.load(tmp_path / "killed.npz") as arrays:
-        found_ps = arrays["time_ps"]
-    assert found_ps.size >= said[-1]["n_tags"] > 0
-    np.testing.assert_array_equal(found_ps, times_ps[: found_ps.size])
-    assert "has no end (status interrupted)" in plan.warnings[0]
-    assert "lost tags and" in plan.warnings[-1]
+    path.write_bytes(gzip.decompress((FIXTURES / "interrupted.h5.gz").read_bytes()))
+    return path
 
 
-def test_a_growing_run_exports_what_it_held_when_it_was_planned(
-    tmp_path: Path, record: Record, block: MakeBlock
+@pytest.mark.parametrize("to", TAG_FORMATS)
+def test_a_killed_run_exports_what_it_had_committed_and_says_so(
+    tmp_path: Path, killed: Path, to: str
 ) -> None:
+    with open_run(killed) as run:
+        plan = plan_export(run, to, of_points=False, tagger="alice")
+        size = plan.write(tmp_path / "out", replaces=False)
+
+    # What make_fixtures.py recorded and had acknowledged before it died.
+    assert plan.rows == 184
+    assert plan.survey is not None
+    assert (plan.survey.lost, plan.survey.flagged, plan.survey.uncovered) == (9, 3, 1)
+    assert size == (tmp_path / "out").stat().st_size > 184
+    assert "has no end (status interrupted)" in plan.warnings[0]
+    assert any("9 lost tags and 3 flagged intervals" in warning for warning in plan.warnings)
+
+
+@pytest.mark.parametrize("to", TAG_FORMATS)
+def test_a_growing_run_exports_what_it_held_when_it_was_planned(
+    tmp_path: Path, record: Record, block: MakeBlock, to: str
+) -> None:
+    ended = tmp_path / "ended.h5"
+    with record(ended) as recorder:
+        recorder.record("tdc", block(range(100), start_ps=0, stop_ps=100))
+        recorder.end("finished")
+    with open_run(ended) as run:
+        plan_export(run, to, of_points=False).write(tmp_path / "expected", replaces=False)
     with record(tmp_path / "run.h5") as recorder:
         recorder.record("tdc", block(range(100), start_ps=0, stop_ps=100))
         recorder.sync()
         with open_run(tmp_path / "run.h5") as run:
-            plan = plan_export(run, "npz", of_points=False)
+            plan = plan_export(run, to, of_points=False)
             recorder.record("tdc", block(range(100, 5_000), start_ps=100, stop_ps=5_000))
             recorder.sync()
-            plan.write(tmp_path / "run.npz", replaces=False)
-    with np.load(tmp_path / "run.npz") as arrays:
-        assert arrays["time_ps"].tolist() == list(range(100))
-        assert arrays["channel"].tolist() == [1] * 100
-    assert "has no end (status running)" in plan.warnings[0]
+            plan.write(tmp_path / "found", replaces=False)
+
+    assert (plan.rows, plan.warnings[0]) == (
+        100,
+        "the run has no end (status running); what it had committed is exported",
+    )
+    if to in ("npz", "csv", "qutag"):
+        assert (tmp_path / "found").read_bytes() == (tmp_path / "expected").read_bytes()
+    if to == "photon-hdf5":
+        with h5py.File(tmp_path / "found") as file:
+            assert file["photon_data/timestamps"][:].tolist() == list(range(100))
+            assert file["user/labctl/taggers/tdc/covered/stop_ps"][:].tolist() == [100]
 
 
 @pytest.mark.parametrize("to", TAG_FORMATS)
@@ -138,7 +144,10 @@ def test_what_a_format_cannot_hold_is_refused_before_anything_is_written(
         assert arrays["time_ps"].tolist() == [time_ps, 3]
 
 
-def test_a_damaged_run_is_refused(tmp_path: Path, record: Record, block: MakeBlock) -> None:
+@pytest.mark.parametrize("to", TAG_FORMATS)
+def test_a_damaged_run_is_refused_until_it_is_recovered(
+    tmp_path: Path, record: Record, block: MakeBlock, to: str
+) -> None:
     path = tmp_path / "run.h5"
     with record(path) as recorder:
         recorder.record("tdc", block(range(10_000)))
@@ -146,7 +155,12 @@ def test_a_damaged_run_is_refused(tmp_path: Path, record: Record, block: MakeBlo
     with h5py.File(path, "r+") as file:
         file["entry/tags/tdc/delta"][5] = 99
     with open_run(path) as run, pytest.raises(RunFileError, match="fail their checksum"):
-        plan_export(run, "csv", of_points=False)
+        plan_export(run, to, of_points=False)
+    # Recovered, it is exported, and the gap is told.
+    with open_run(recover_run(path).path) as run:
+        plan = plan_export(run, to, of_points=False)
+    assert plan.rows == 0
+    assert any("10000 lost tags" in warning for warning in plan.warnings)
 
 
 @pytest.mark.parametrize("to", TAG_FORMATS)

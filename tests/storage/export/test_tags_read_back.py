@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import ptufile
 import pytest
+import tables
 from numpy.typing import NDArray
 
 from labctl.storage import Recorder, open_run
@@ -69,12 +70,20 @@ def read_parquet(path: Path) -> Tags:
     return table["time_ps"].to_numpy(), table["channel"].to_numpy()
 
 
+def read_pytables(path: Path) -> Tags:
+    with tables.open_file(str(path)) as file:
+        data = file.root.photon_data
+        assert data.timestamps_specs.timestamps_unit.read() == 1e-12
+        return data.timestamps.read(), data.detectors.read()
+
+
 READERS: dict[str, Callable[[Path], Tags]] = {
     "npz": read_npz,
     "csv": read_csv,
     "qutag": read_labctl,
     "ptu": read_ptufile,
     "parquet": read_parquet,
+    "photon-hdf5": read_pytables,
 }
 EVERY_FORMAT = pytest.mark.parametrize("to", TAG_FORMATS)
 
@@ -128,7 +137,7 @@ def test_a_run_without_tags_gives_a_file_without_tags(
     assert (times_ps.size, channels.size, plan.rows) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("to", ["npz", "qutag", "ptu", "parquet"])
+@pytest.mark.parametrize("to", ["npz", "qutag", "ptu", "parquet", "photon-hdf5"])
 def test_more_tags_than_are_held_in_memory_come_in_order(
     tmp_path: Path, record: Record, block: MakeBlock, to: str
 ) -> None:
