@@ -1,7 +1,8 @@
 """labctl: control software for quantum-networking laboratories.
 
 `open_lab` opens a bench of instruments, real or simulated, and runs experiments on it;
-`open_run` and `open_tags` read what was recorded. Everything is imported on first use, so
+`connect` attaches to the laboratory that an acquisition service owns; `open_run` and
+`open_tags` read what was recorded. Everything is imported on first use, so
 that `import labctl` stays light.
 """
 
@@ -14,14 +15,21 @@ from labctl.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from labctl.runs.session import open_lab as open_lab
+    from labctl.service.client import connect as connect
+    from labctl.storage import open_part as open_part
     from labctl.storage import open_run as open_run
     from labctl.tags.formats import open_tags as open_tags
 
-__all__ = ["__version__", "open_lab", "open_run", "open_tags"]
+__all__ = ["__version__", "connect", "open_lab", "open_part", "open_run", "open_tags"]
 
 _get, __dir__ = lazy_exports(
     __name__,
-    {"runs.session": ("open_lab",), "storage": ("open_run",), "tags.formats": ("open_tags",)},
+    {
+        "service.client": ("connect",),
+        "runs.session": ("open_lab",),
+        "storage": ("open_part", "open_run"),
+        "tags.formats": ("open_tags",),
+    },
 )
 
 

@@ -13,9 +13,21 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Self
+from typing import Literal, Self, TypeAlias
 
-__all__ = ["Alarm", "Bus", "Event", "Level", "Message", "ParameterChanged", "Subscription"]
+__all__ = [
+    "Alarm",
+    "Bus",
+    "Event",
+    "Level",
+    "Message",
+    "ParameterChanged",
+    "Severity",
+    "Subscription",
+]
+
+#: A warning may wait; an alarm must be looked at now.
+Severity: TypeAlias = Literal["warning", "alarm"]
 
 
 class Level(IntEnum):
@@ -44,10 +56,12 @@ class Message(Event):
 
 @dataclass(frozen=True, slots=True)
 class Alarm(Event):
-    """Something the operator must see."""
+    """Something the operator must see; `key` names a condition that can end again."""
 
     source: str
     text: str
+    severity: Severity = "alarm"
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,8 +135,7 @@ class Cobolt06(Device):
             try:
                 self.execute(switch_off)
                 if not self.execute(protocol.GET_EMISSION):
-                    if self.on_change is not None:
-                        self.on_change("emission", False, "")
+                    self.changed("emission", value=False, unit="")
                     return
             except _UNCLEAR as error:
                 failure = error

@@ -102,6 +102,8 @@ class BiasControl:
     def _remove_bias(self) -> None:
         # The number is known from the first contact: the command must not wait for a reading.
         zero = (0.0,) * (self.channel_count or len(self._present()))
+        # Even where it cannot be confirmed: nobody may bring the former bias back by itself.
+        self._device.last_set["bias_ua"] = zero
         self._device.execute(protocol.set_bias_ua(zero))
         if self._device.execute(protocol.GET_AUTO_BIAS_RUNNING):
             self._device.execute(protocol.set_auto_bias_running(False))
@@ -226,5 +228,4 @@ class BiasControl:
             )
 
     def _announce(self, currents: Currents) -> None:
-        if self._device.on_change is not None:
-            self._device.on_change("bias_ua", currents, "µA")
+        self._device.changed("bias_ua", currents, "µA")

@@ -58,6 +58,8 @@ class SwabianTimeTagger(Device):
     #: the next look; the same again for a busy host.
     latency_s: ClassVar[float] = 0.05
     is_patient: ClassVar[bool] = False
+    #: The library's calls do not meet the stream, which it keeps in a buffer of its own.
+    answers_while_streaming: ClassVar[bool] = True
 
     trigger_levels_v = Setting(
         protocol.GET_TRIGGER_LEVELS_V,

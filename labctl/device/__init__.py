@@ -6,7 +6,15 @@ kinds, never on a driver.
 """
 
 from labctl.device.device import Companion, Device, Identity
-from labctl.device.kinds import KINDS, Attenuator, Detector, Laser, PowerMeter, Rotator
+from labctl.device.kinds import (
+    KINDS,
+    Attenuator,
+    Detector,
+    Laser,
+    PowerMeter,
+    Rotator,
+    Shutter,
+)
 from labctl.device.parameter import Guard, Limits, Reading, Setting, parse_text
 from labctl.device.registry import load_driver, load_plugin, plugins
 from labctl.device.request import Request
@@ -26,6 +34,7 @@ __all__ = [
     "Request",
     "Rotator",
     "Setting",
+    "Shutter",
     "load_driver",
     "load_plugin",
     "parse_text",

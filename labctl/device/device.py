@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from labctl.device.parameter import Limits, Reading, Setting
 from labctl.device.request import Request
-from labctl.errors import InstrumentError, LinkError, ProtocolError
+from labctl.errors import InstrumentError, LabError, LinkError, ProtocolError
 from labctl.transport import Link, WireOptions
 
 __all__ = ["Companion", "Device", "Identity"]
@@ -52,6 +52,8 @@ class Device:
         companions: links to the ports declared in `companion_wires`, by their names.
         limits: limits narrowed by the configuration, by setting.
         on_change: called as (setting, value, unit) after a setting was set.
+        last_set: value of every setting as it was last set since opening, oldest first; what
+            is set again where the instrument has forgotten it.
         identity: what the instrument said it is when it was connected.
     """
 
@@ -79,6 +81,7 @@ class Device:
         self.name = name
         self.limits: Mapping[str, Limits] = limits or {}
         self.on_change: Callable[[str, Any, str], None] | None = None
+        self.last_set: dict[str, Any] = {}
         self.identity: Identity | None = None
 
     def reconnect(self) -> None:
@@ -89,14 +92,25 @@ class Device:
         """
         for link in (self.link, *self.companions.values()):
             link.reconnect()
-        found = self.identify()
+        try:
+            found = self.identify()
+        except LabError:
+            self._disown("what answers since the link was opened anew has not said what it is")
+            raise
         if self.identity is not None and found != self.identity:
-            self.link.suspect()
+            refusal = f"another instrument answers: {found}, where {self.identity} was connected"
+            self._disown(refusal)
             raise LinkError(
-                f"another instrument answers: {found}, where {self.identity} was connected",
+                refusal,
                 device=self.name,
                 hint="Put the cables back as they were, or open the laboratory again.",
             )
+
+    def _disown(self, why: str) -> None:
+        # Nobody may take its values, or its "off", for those of the instrument.
+        for link in (self.link, *self.companions.values()):
+            link.suspect()
+            link.disown(why)
 
     def identify(self) -> Identity:
         """Ask the instrument what it is.
@@ -106,9 +120,20 @@ class Device:
         """
         raise ProtocolError(f"driver {type(self).__name__} does not identify its instrument")
 
+    def changed(self, setting: str, value: Any, unit: str) -> None:
+        """Remember and announce that a setting has a new value."""
+        self.last_set.pop(setting, None)
+        self.last_set[setting] = value
+        if self.on_change is not None:
+            self.on_change(setting, value, unit)
+
     def execute(self, request: Request[T]) -> T:
-        """Exchange one request and return the value of its reply."""
-        return request.perform(self.link)
+        """Exchange one request and return the value of its reply; errors name the instrument."""
+        try:
+            return request.perform(self.link)
+        except LabError as error:
+            error.device = error.device or self.name
+            raise
 
     def make_safe(self) -> None:
         """Switch off what could do harm and confirm it by reading back.

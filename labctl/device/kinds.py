@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["KINDS", "Attenuator", "Detector", "Laser", "PowerMeter", "Rotator"]
+__all__ = ["KINDS", "Attenuator", "Detector", "Laser", "PowerMeter", "Rotator", "Shutter"]
 
 
 class Attenuator(Protocol):
@@ -140,6 +140,22 @@ class Rotator(Protocol):
         ...
 
 
+class Shutter(Protocol):
+    """Blocks the light, or lets it through."""
+
+    @property
+    def name(self) -> str:
+        """Name on the bench."""
+        ...
+
+    is_open: bool
+    """True while light may pass."""
+
+    def make_safe(self) -> None:
+        """Close, confirmed by read-back."""
+        ...
+
+
 #: Name of a kind, as drivers and `labctl list` write it -> what it is. The protocol of
 #: `time_tagger` is labctl.tags.TimeTagger, because it speaks of decoders.
 KINDS: dict[str, str] = {
@@ -148,5 +164,6 @@ KINDS: dict[str, str] = {
     "laser": "light source with a power set-point and an emission switch",
     "power_meter": "measures the power of light",
     "rotator": "motorized rotation mount",
+    "shutter": "blocks the light, or lets it through",
     "time_tagger": "streams time tags of detector clicks",
 }

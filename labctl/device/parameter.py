@@ -54,7 +54,7 @@ class Reading(Generic[T]):
     def __get__(self, instance: Device | None, owner: type) -> Reading[T] | T:
         if instance is None:
             return self
-        return self.get_request.perform(instance.link)
+        return instance.execute(self.get_request)
 
     def __set__(self, instance: Device, value: object) -> None:
         raise LimitError(
@@ -119,7 +119,7 @@ class Setting(Generic[T]):
     def __get__(self, instance: Device | None, owner: type) -> Setting[T] | T:
         if instance is None:
             return self
-        return self.get_request.perform(instance.link)
+        return instance.execute(self.get_request)
 
     def __set__(self, instance: Device, value: T) -> None:
         value = self.check(value, name=instance.name, limits=instance.limits.get(self.name))
@@ -129,11 +129,10 @@ class Setting(Generic[T]):
         if self.apply is not None:
             self.apply(instance, value)
         else:
-            self.set_request(value).perform(instance.link)
+            instance.execute(self.set_request(value))
         if self.confirm is not None:
             self.confirm(instance, value)
-        if instance.on_change is not None:
-            instance.on_change(self.name, value, self.unit)
+        instance.changed(self.name, value, self.unit)
 
     def check(self, value: T, *, name: str, limits: Limits | None = None) -> T:
         """Return `value` as it will be sent; a list of numbers becomes a tuple.

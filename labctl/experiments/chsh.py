@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -25,8 +26,8 @@ from labctl.analysis import (
 )
 from labctl.errors import ConfigError
 from labctl.experiments.chsh_result import ChshResult, SettingCount, evaluate
-from labctl.experiments.delays import measure_delays
-from labctl.experiments.pairs import PairSetup, split_words, stations_with_plates
+from labctl.experiments.delays import DelaysResult, measure_delays
+from labctl.experiments.pairs import TURN_S, PairSetup, split_words, stations_with_plates
 from labctl.figures import chsh_figure, render
 from labctl.lab import Bench, Station
 from labctl.runs import (
@@ -38,6 +39,7 @@ from labctl.runs import (
     Warned,
     dwell,
     set_analyzers,
+    surviving,
 )
 
 __all__ = ["EXPERIMENT", "ChshParameters"]
@@ -101,16 +103,15 @@ def plan(bench: Bench, parameters: ChshParameters) -> Plan[ChshResult]:
     steps = len(angles) + (1 if finds else 0)
     if finds:
         first = {alice.name: angles[0][0], bob.name: angles[0][1]}
-        yield from set_analyzers(bench, first)
-        found = yield from measure_delays(
-            bench, setup, _DELAY_DWELL_S, _DELAY_RANGE_PS, (0.0, 1 / steps)
-        )
+        find = partial(_find_delays, bench, setup, first, (0.0, 1 / steps))
+        found = yield from surviving(bench, find)
         _add_delays(setup, found.delays_ps)
     settings: list[SettingCount] = []
     for number, (alice_deg, bob_deg) in enumerate(angles, 1):
         done = (steps - len(angles) + number - 1) / steps
-        yield from set_analyzers(bench, {alice.name: alice_deg, bob.name: bob_deg}, fraction=done)
-        setting = yield from _count(bench, setup, parameters, (alice_deg, bob_deg), (done, steps))
+        turned = {alice.name: alice_deg, bob.name: bob_deg}
+        step = partial(_count, bench, setup, parameters.dwell_s, turned, (done, steps))
+        setting = yield from surviving(bench, step)
         settings.append(setting)
         yield Point(number, len(angles), _point(setup, setting))
     delays = {d.name: int(setup.delays_ps[d.channel]) for d in setup.detectors}
@@ -173,16 +174,28 @@ def _origin(bench: Bench, *, finds: bool) -> str:
     return str(bench.calibration) if bench.calibration is not None else "the configuration"
 
 
+def _find_delays(
+    bench: Bench,
+    setup: PairSetup,
+    angles_deg: Mapping[str, float],
+    part_of_run: tuple[float, float],
+) -> Plan[DelaysResult]:
+    yield from set_analyzers(bench, angles_deg)
+    return (yield from measure_delays(bench, setup, _DELAY_DWELL_S, _DELAY_RANGE_PS, part_of_run))
+
+
 def _count(
     bench: Bench,
     setup: PairSetup,
-    parameters: ChshParameters,
-    angles_deg: tuple[float, float],
+    dwell_s: float,
+    angles_deg: Mapping[str, float],
     place: tuple[float, int],
 ) -> Plan[SettingCount]:
     counters: list[_Counters] = []
     widest_ps = round(max(_WINDOWS) * setup.window_full_ps)
     done, steps = place
+    alice_deg, bob_deg = angles_deg.values()
+    yield from set_analyzers(bench, angles_deg, fraction=done)
 
     def make() -> _Counters:
         counters[:] = [
@@ -195,12 +208,11 @@ def _count(
         return counters[0]
 
     def progress(fraction: float) -> Progress:
-        alice_deg, bob_deg = angles_deg
         text = f"analyzers at {alice_deg:g}° and {bob_deg:g}°"
         return Progress(done + fraction / steps, text, _live(setup, counters[0]))
 
-    yield from dwell(bench, setup.pump, parameters.dwell_s, make, progress)
-    return _setting(setup, counters[0], angles_deg)
+    yield from dwell(bench, setup.pump, dwell_s, make, progress)
+    return _setting(setup, counters[0], (alice_deg, bob_deg))
 
 
 def _setting(
@@ -276,6 +288,7 @@ EXPERIMENT = Experiment(
     plan=plan,
     needs_light=True,
     points=lambda parameters: parameters.settings,
+    duration_s=lambda parameters: parameters.settings * (parameters.dwell_s + TURN_S),
     check=_stations,
     figure=_figure,
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from labctl.experiments.pair_counts import CountingResult, PairCount
 from labctl.experiments.pairs import PairSetup, named_pairs, split_words
 from labctl.figures import counting_figure, render
 from labctl.lab import Bench
-from labctl.runs import Experiment, Parameters, Plan, Point, Progress, Warned, dwell
+from labctl.runs import Experiment, Parameters, Plan, Point, Progress, Warned, dwell, surviving
 
 __all__ = ["EXPERIMENT", "CountingParameters", "plan"]
 
@@ -147,7 +148,8 @@ def plan(bench: Bench, parameters: CountingParameters) -> Plan[CountingResult]:
             whole = (number - 1 + fraction) / parameters.points
             return Progress(whole, f"point {number}", _live(setup, counters[0]))
 
-        yield from dwell(bench, setup.pump, duration_s, make, progress)
+        step = partial(dwell, bench, setup.pump, duration_s, make, progress)
+        yield from surviving(bench, step)
         totals.add(counters[0])
         yield Point(number, parameters.points, _live(setup, counters[0]))
     return _result(setup, totals, tuple(warnings))
@@ -218,6 +220,7 @@ EXPERIMENT = Experiment(
     plan=plan,
     needs_light=True,
     points=lambda parameters: parameters.points,
+    duration_s=lambda p: None if p.whole else p.points * p.dwell_s,
     check=_setup,
     figure=_figure,
 )

@@ -16,10 +16,19 @@ from pydantic import Field, field_validator
 
 from labctl.analysis import ChannelDelays, CorrelationAnalyzer, Peak, channel_delays, find_peak
 from labctl.errors import RunError
-from labctl.experiments.pairs import PairSetup, estimate_dict, named_pairs, split_words
+from labctl.experiments.pairs import TURN_S, PairSetup, estimate_dict, named_pairs, split_words
 from labctl.figures import delays_figure, render
 from labctl.lab import Bench
-from labctl.runs import Experiment, Parameters, Plan, Point, Progress, dwell, set_analyzers
+from labctl.runs import (
+    Experiment,
+    Parameters,
+    Plan,
+    Point,
+    Progress,
+    dwell,
+    set_analyzers,
+    surviving,
+)
 
 __all__ = ["EXPERIMENT", "DelaysParameters", "DelaysResult", "measure_delays"]
 
@@ -123,10 +132,16 @@ def plan(bench: Bench, parameters: DelaysParameters) -> Plan[DelaysResult]:
     setup = _setup(bench, parameters)
     setup.delays_ps[:] = 0
     with_plates = [s.name for s in bench.stations.values() if s.rotator is not None][:2]
-    yield from set_analyzers(bench, dict(zip(with_plates, (_ALICE_DEG, _BOB_DEG), strict=False)))
-    result = yield from measure_delays(
-        bench, setup, parameters.dwell_s, parameters.range_ps, (0.0, 1.0)
-    )
+    angles_deg = dict(zip(with_plates, (_ALICE_DEG, _BOB_DEG), strict=False))
+
+    def measure() -> Plan[DelaysResult]:
+        yield from set_analyzers(bench, angles_deg)
+        part = (0.0, 1.0)
+        return (
+            yield from measure_delays(bench, setup, parameters.dwell_s, parameters.range_ps, part)
+        )
+
+    result = yield from surviving(bench, measure)
     yield Point(1, 1, {f"{name}_ps": delay for name, delay in result.delays_ps.items()})
     return result
 
@@ -214,6 +229,7 @@ EXPERIMENT = Experiment(
     plan=plan,
     needs_light=True,
     points=lambda _: 1,
+    duration_s=lambda parameters: parameters.dwell_s + TURN_S,
     check=_setup,
     figure=_figure,
     calibrates=lambda result: (result.delays_ps, result.sigmas_ps),

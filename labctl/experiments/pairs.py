@@ -14,6 +14,7 @@ from labctl.lab import Bench, Detector, Station
 from labctl.tags import TagPump
 
 __all__ = [
+    "TURN_S",
     "PairSetup",
     "estimate_dict",
     "named_pairs",
@@ -21,6 +22,10 @@ __all__ = [
     "split_words",
     "stations_with_plates",
 ]
+
+#: About how long a mount takes from one setting to the next, some 20°: two seconds at the K10CR1's
+#: 10 °/s, and one more to speed up and brake.
+TURN_S = 3.0
 
 
 class PairSetup:

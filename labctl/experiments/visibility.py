@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -22,10 +23,25 @@ from labctl.analysis import (
     accidentals,
     fit_fringe,
 )
-from labctl.experiments.pairs import PairSetup, estimate_dict, split_words, stations_with_plates
+from labctl.experiments.pairs import (
+    TURN_S,
+    PairSetup,
+    estimate_dict,
+    split_words,
+    stations_with_plates,
+)
 from labctl.figures import render, visibility_figure
 from labctl.lab import Bench
-from labctl.runs import Experiment, Parameters, Plan, Point, Progress, dwell, set_analyzers
+from labctl.runs import (
+    Experiment,
+    Parameters,
+    Plan,
+    Point,
+    Progress,
+    dwell,
+    set_analyzers,
+    surviving,
+)
 
 __all__ = ["EXPERIMENT", "BasisFringes", "VisibilityParameters", "VisibilityResult"]
 
@@ -148,12 +164,10 @@ def plan(bench: Bench, parameters: VisibilityParameters) -> Plan[VisibilityResul
     for turn, (basis, fixed_deg) in enumerate(_BASES.items()):
         points: list[_Counts] = []
         for number, angle_deg in enumerate(angles, turn * len(angles) + 1):
-            done = (number - 1) / total
-            yield from set_analyzers(
-                bench, {staying.name: fixed_deg, turning.name: angle_deg}, fraction=done
-            )
-            place = (done, 1 / total, f"{basis}: {angle_deg:g}°")
-            point = yield from _count(bench, setup, parameters.dwell_s, place)
+            angles_deg = {staying.name: fixed_deg, turning.name: angle_deg}
+            place = ((number - 1) / total, 1 / total, f"{basis}: {angle_deg:g}°")
+            step = partial(_count, bench, setup, parameters.dwell_s, angles_deg, place)
+            point = yield from surviving(bench, step)
             points.append(point)
             yield Point(number, total, _values(setup, basis, angle_deg, point))
         bases.append(_fit(basis, angles, setup, points))
@@ -172,9 +186,14 @@ class _Counts:
 
 
 def _count(
-    bench: Bench, setup: PairSetup, dwell_s: float, place: tuple[float, float, str]
+    bench: Bench,
+    setup: PairSetup,
+    dwell_s: float,
+    angles_deg: Mapping[str, float],
+    place: tuple[float, float, str],
 ) -> Plan[_Counts]:
     done, share, text = place
+    yield from set_analyzers(bench, angles_deg, fraction=done)
     counts: list[_Counts] = []
 
     def make() -> _Counts:
@@ -251,6 +270,7 @@ EXPERIMENT = Experiment(
     plan=plan,
     needs_light=True,
     points=lambda parameters: len(_BASES) * parameters.angles,
+    duration_s=lambda p: len(_BASES) * p.angles * (p.dwell_s + TURN_S),
     check=lambda bench, p: stations_with_plates(bench, p.stations, "visibility"),
     figure=_figure,
 )

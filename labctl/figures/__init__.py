@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labctl.figures.counting import counting_figure
     from labctl.figures.delays import delays_figure
     from labctl.figures.rendering import render, render_svg
+    from labctl.figures.scan import scan_figure
     from labctl.figures.visibility import visibility_figure
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "delays_figure",
     "render",
     "render_svg",
+    "scan_figure",
     "visibility_figure",
 ]
 
@@ -40,6 +42,7 @@ _MODULES = {
     "counting": ("counting_figure",),
     "delays": ("delays_figure",),
     "rendering": ("render", "render_svg"),
+    "scan": ("scan_figure",),
     "visibility": ("visibility_figure",),
 }
 __getattr__, __dir__ = lazy_exports(__name__, _MODULES)

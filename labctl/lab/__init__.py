@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from labctl.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from labctl.lab.alarms import AlarmBook
     from labctl.lab.bench import Bench, Detector, Station
     from labctl.lab.calibration import Calibration, calibration_path, save_calibration
     from labctl.lab.config import BenchConfig
@@ -24,20 +25,26 @@ if TYPE_CHECKING:
         find_config,
         load_bench,
     )
+    from labctl.lab.monitor import Monitor
+    from labctl.lab.paths import find_parameter
     from labctl.lab.probing import ProbedInstrument, probe, safe_everything
     from labctl.lab.problems import Problems
-    from labctl.lab.safety import SafetyReport
+    from labctl.lab.restoring import Restored, restore, restore_stepwise
+    from labctl.lab.safety import SafetyReport, make_one_safe
 
 __all__ = [
+    "AlarmBook",
     "Bench",
     "BenchConfig",
     "Calibration",
     "Detector",
     "Lab",
     "LoadedBench",
+    "Monitor",
     "OpenLabClient",
     "ProbedInstrument",
     "Problems",
+    "Restored",
     "SafetyReport",
     "Station",
     "bench_path",
@@ -46,8 +53,12 @@ __all__ = [
     "check_table",
     "find_config",
     "find_open_labs",
+    "find_parameter",
     "load_bench",
+    "make_one_safe",
     "probe",
+    "restore",
+    "restore_stepwise",
     "safe_everything",
     "save_calibration",
 ]
@@ -55,6 +66,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
+        "alarms": ("AlarmBook",),
         "bench": (
             "Bench",
             "Detector",
@@ -75,12 +87,22 @@ __getattr__, __dir__ = lazy_exports(
             "find_config",
             "load_bench",
         ),
+        "paths": ("find_parameter",),
+        "monitor": ("Monitor",),
         "probing": (
             "ProbedInstrument",
             "probe",
             "safe_everything",
         ),
         "problems": ("Problems",),
-        "safety": ("SafetyReport",),
+        "restoring": (
+            "Restored",
+            "restore",
+            "restore_stepwise",
+        ),
+        "safety": (
+            "SafetyReport",
+            "make_one_safe",
+        ),
     },
 )

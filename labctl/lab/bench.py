@@ -78,6 +78,8 @@ class Bench:
         }
         #: Counts the pauses of the run; a dwell that sees it change is taken again.
         self.interruptions = 0
+        #: Tagger and first tag time of the dwell under way.
+        self.dwelling: tuple[str, int] | None = None
         #: Intervals of tag time that the dwells of a replayed run take instead of "from now".
         self.recorded_dwells: Iterator[tuple[int, int]] | None = None
         #: The one feed of a replayed run, so that nothing passes between its dwells.

@@ -8,6 +8,7 @@ from labctl.device import Device, Limits, Reading, Setting, load_driver, parse_t
 from labctl.errors import ConfigError, LabError, nearest
 from labctl.lab.config import BenchConfig, InstrumentConfig
 from labctl.lab.problems import Problems
+from labctl.lab.rule_checking import check_rules
 from labctl.transport import parse_address
 
 __all__ = ["check_bench", "configured_value"]
@@ -36,6 +37,9 @@ def check_bench(
     _check_detectors(config, drivers, problems, dropped)
     _check_stations(config, drivers, problems, dropped)
     _check_simulated_options(config, problems, dropped)
+    for name in config.interlocks:
+        _check_name(f"interlocks.{name}", name, problems)
+    check_rules(config, drivers, problems, dropped)
     return drivers
 
 

@@ -17,8 +17,13 @@ __all__ = [
     "DataConfig",
     "DetectorConfig",
     "InstrumentConfig",
+    "InterlockConfig",
     "LabInfo",
     "LightConfig",
+    "MonitorConfig",
+    "RateLimits",
+    "RunsConfig",
+    "ServiceConfig",
     "StationConfig",
 ]
 
@@ -44,8 +49,24 @@ class DataConfig(_Table):
     folder: Path | None = Field(
         None, description="Folder of the run files; by default `labctl` in your documents."
     )
+    file_limit_gb: float = Field(
+        32.0, ge=0.001, description="A run file of this size is closed; the run goes on in a next."
+    )
     on_tag_loss: Literal["flag", "abort"] = Field(
         "flag", description="What a run does when the tagger reports lost tags."
+    )
+
+
+class RunsConfig(_Table):
+    """`[runs]`: what a run does when an instrument is lost."""
+
+    on_fault: Literal["retry", "pause", "abort"] = Field(
+        "retry",
+        description="When an instrument does not answer: reconnect and take the point again, "
+        "wait for the operator, or end the run.",
+    )
+    fault_attempts: int = Field(
+        3, ge=1, le=100, description='Attempts to get a point with on_fault = "retry".'
     )
 
 
@@ -100,17 +121,81 @@ class StationConfig(_Table):
     )
 
 
+class RateLimits(_Table):
+    """`[monitor.rates.NAME]`: what a detector may count before the operator is told."""
+
+    min_hz: float | None = Field(None, ge=0, description="Fewer clicks are an alarm.")
+    max_hz: float | None = Field(None, gt=0, description="More clicks are an alarm: saturation.")
+    dark_max_hz: float | None = Field(
+        None, gt=0, description="More clicks are an alarm while every laser is dark."
+    )
+
+
+class MonitorConfig(_Table):
+    """`[monitor]`: how the read-backs of all instruments are watched."""
+
+    interval_s: float = Field(
+        1.0, ge=0.05, le=60, description="Time between looks; a value is stale after three."
+    )
+    power_tolerance: float = Field(
+        0.05, gt=0, le=1, description="Part of a laser's set-point that its output may be off by."
+    )
+    rearm_latched: bool = Field(
+        True, description="Whether latched detectors are armed again, a bounded number of times."
+    )
+    rates: dict[str, RateLimits] = Field(
+        default_factory=dict, description="Limits of count rates, by detector."
+    )
+
+
+class InterlockConfig(_Table):
+    """`[interlocks.NAME]`: a rule across instruments."""
+
+    when: str = Field(description="Condition over instrument.setting and detector.rate_hz.")
+    for_s: float = Field(
+        0.0, ge=0, le=3600, description="How long the condition must last before anything is done."
+    )
+    then: tuple[str, ...] = Field(
+        min_length=1,
+        description='"NAME off" (laser), "NAME close" (shutter), "NAME max" (attenuator), '
+        '"NAME down" (detector), "pause run", "abort run", "all safe".',
+    )
+
+
+class ServiceConfig(_Table):
+    """`[service]`: what the acquisition service does by itself."""
+
+    when_operator_gone: str = Field(
+        "keep",
+        pattern=r"^(keep|off after \d+(\.\d+)? s)$",
+        description=(
+            "What becomes of lasers when whoever holds control is gone: "
+            '"keep", or "off after 60 s".'
+        ),
+    )
+
+    @property
+    def lasers_off_after_s(self) -> float | None:
+        """Seconds until lasers are switched off; None to leave them as they are."""
+        words = self.when_operator_gone.split()
+        return float(words[2]) if len(words) > 1 else None
+
+
 class BenchConfig(_Table):
     """The whole file."""
 
     version: Literal[1] = Field(description="Version of this file's format.")
     lab: LabInfo = LabInfo()
     data: DataConfig = DataConfig()
+    runs: RunsConfig = RunsConfig()
     coincidences: CoincidenceConfig = CoincidenceConfig()
     light: LightConfig = LightConfig()
+    service: ServiceConfig = ServiceConfig()
     instruments: dict[str, InstrumentConfig] = Field(description="All instruments.")
     detectors: dict[str, DetectorConfig] = Field(default_factory=dict)
     stations: dict[str, StationConfig] = Field(default_factory=dict)
+    monitor: MonitorConfig = MonitorConfig()
+    interlocks: dict[str, InterlockConfig] = Field(default_factory=dict)
     simulation: dict[str, Any] = Field(
         default_factory=dict, description="Parameters of the simulated world."
     )

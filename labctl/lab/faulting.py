@@ -2,7 +2,8 @@
 
 Requests, handled where the simulation lives (an open laboratory, or a served bench):
 
-- `faults`, with or without `place`: where something can go wrong, or what can go wrong there.
+- `faults`, with or without `place`: where something can go wrong and what is still wrong, or
+  what can go wrong there.
 - `fault` with `place`, `kind` and `arguments`: let it go wrong.
 """
 
@@ -37,7 +38,8 @@ def fault_handlers(simulation: Any) -> dict[str, Handler]:
     def faults(message: dict[str, Any]) -> dict[str, Any]:
         place = message.get("place")
         if place is None:
-            return {"names": list(_simulated(simulation).fault_names)}
+            standing = [asdict(fault) for fault in _simulated(simulation).standing_faults]
+            return {"names": list(_simulated(simulation).fault_names), "standing": standing}
         return {"faults": [asdict(kind) for kind in _simulated(simulation).faults(str(place))]}
 
     return {"fault": fault, "faults": faults}

@@ -6,20 +6,25 @@ import atexit
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from labctl.bus import Alarm, Bus, Message, ParameterChanged
 from labctl.clock import Clock
 from labctl.device import Device, Identity, Setting, parse_text
 from labctl.errors import ConfigError, InterlockError, LabError, LinkError, nearest
+from labctl.lab.answering import answering
 from labctl.lab.bench import Bench
 from labctl.lab.calibration import load_calibration
 from labctl.lab.connecting import Connector
 from labctl.lab.control import ControlEndpoint
 from labctl.lab.faulting import fault_handlers
 from labctl.lab.loading import LoadedBench, load_bench
+from labctl.lab.paths import find_parameter
 from labctl.lab.safety import SafetyReport, make_one_safe
 from labctl.tags import TagPump, TimeTagger
+
+if TYPE_CHECKING:
+    from labctl.lab.monitor import Monitor
 
 __all__ = ["Lab"]
 
@@ -55,6 +60,9 @@ class Lab:
         self.opened_utc = time.time()
         self._emitted_before: dict[str, bool] = {}
         self._is_open = True
+        self._pumps: dict[str, TagPump] = {}
+        #: Watches the instruments where somebody started it; it may refuse emission.
+        self.monitor: Monitor | None = None
         self._control: ControlEndpoint | None = None
         self._connector = Connector(
             self.loaded, simulated=simulated, seed=seed, speed=speed, truth_file=truth_file
@@ -85,7 +93,7 @@ class Lab:
             if configure:
                 self._connector.configure(device)
             device.on_change = self._announcer(name)
-        pumps = {
+        self._pumps |= {
             name: TagPump(cast("TimeTagger", device), self.clock)
             for name, device in self.devices.items()
             if "time_tagger" in device.kinds
@@ -93,7 +101,7 @@ class Lab:
         self.bench = Bench(
             self.loaded.config,
             self.devices,
-            pumps,
+            self._pumps,
             self.clock,
             load_calibration(self.loaded),
         )
@@ -125,8 +133,9 @@ class Lab:
         Raises:
             ConfigError: there is no such instrument or setting.
         """
-        device, name = self._find(path)
-        return getattr(device, name)
+        device, name = find_parameter(self.devices, path)
+        with answering(device, self._pumps):
+            return getattr(device, name)
 
     def set(self, path: str, value: Any, *, arm: bool = False) -> Any:
         """Set `instrument.setting` and return what the instrument reads back.
@@ -138,7 +147,7 @@ class Lab:
             LimitError: the value is refused before anything is sent.
             InterlockError: emission was not armed, or the instrument's state forbids it.
         """
-        device, name = self._find(path)
+        device, name = find_parameter(self.devices, path)
         parameter = device.parameters[name]
         if isinstance(parameter, Setting):
             if isinstance(value, str):
@@ -149,30 +158,16 @@ class Lab:
                     device=device.name,
                     hint="Repeat with --arm (in Python: arm=True) once the beam path is safe.",
                 )
-        setattr(device, name, value)
-        return getattr(device, name)
+            if parameter.is_emission and value and self.monitor is not None:
+                self.monitor.refuse_emission(device.name)
+        with answering(device, self._pumps):
+            setattr(device, name, value)
+            return getattr(device, name)
 
     def parameter(self, path: str) -> Any:
         """Return the declaration (unit, limits, doc) of `instrument.setting`."""
-        device, name = self._find(path)
+        device, name = find_parameter(self.devices, path)
         return device.parameters[name]
-
-    def _find(self, path: str) -> tuple[Device, str]:
-        instrument, separator, name = path.partition(".")
-        if not separator:
-            raise ConfigError(f'"{path}" is not INSTRUMENT.SETTING, such as pump.power_mw')
-        if instrument not in self.devices:
-            raise ConfigError(
-                f'unknown instrument "{instrument}"{nearest(instrument, self.devices)}; '
-                f"known are: {', '.join(self.devices)}"
-            )
-        device = self.devices[instrument]
-        if name not in device.parameters:
-            raise ConfigError(
-                f'{instrument} has no setting "{name}"{nearest(name, device.parameters)}; '
-                f"it has: {', '.join(device.parameters)}"
-            )
-        return device, name
 
     def make_safe(self) -> SafetyReport:
         """Switch everything off that could do harm; what cannot be confirmed is an alarm."""
@@ -186,6 +181,13 @@ class Lab:
     def emitting(self) -> dict[str, bool]:
         """Return the emission of every laser, by its name."""
         return {laser.name: laser.emission for laser in self.bench.lasers}
+
+    @property
+    def control(self) -> ControlEndpoint:
+        """Where other processes ask this laboratory while it is open."""
+        if self._control is None:
+            raise LabError("the laboratory is not open yet")
+        return self._control
 
     def serve(self, request: str, handler: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         """Answer `request` on the control endpoint with `handler`."""

@@ -24,7 +24,15 @@ from filelock import FileLock, Timeout
 
 from labctl.errors import LinkError
 
-__all__ = ["Claim", "Owner", "claim_address", "claim_lab", "open_labs", "runtime_folder"]
+__all__ = [
+    "Claim",
+    "Owner",
+    "claim_address",
+    "claim_lab",
+    "claim_service",
+    "open_labs",
+    "runtime_folder",
+]
 
 
 def runtime_folder() -> Path:
@@ -62,7 +70,7 @@ class Owner:
 class Claim:
     """A lock and the note beside it; held until `release` or the end of the process."""
 
-    def __init__(self, path: Path, note: dict[str, Any]) -> None:
+    def __init__(self, path: Path, note: Mapping[str, Any]) -> None:
         self._note = path.with_suffix(".json")
         # Any thread may release what the opening thread took.
         self._lock = FileLock(path.with_suffix(".lock"), mode=0o600, thread_local=False)
@@ -70,7 +78,11 @@ class Claim:
             self._lock.acquire(blocking=False)
         except Timeout:
             raise LinkError(f"already in use by {_owner_of(self._note)}") from None
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        self.write(note)
+
+    def write(self, note: Mapping[str, Any]) -> None:
+        """Put `note` in the place of the present one, in one step."""
+        temporary = self._note.with_suffix(f".{os.getpid()}.tmp")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump(note, file)
@@ -98,6 +110,22 @@ def claim_address(canonical: str) -> Claim:
             f"the instrument is {error.message}",
             address=canonical,
             hint="Stop that process, or use `labctl status` and `labctl safe` to reach it.",
+        ) from error
+
+
+def claim_service(key: str, config: Path) -> Claim:
+    """Claim the service of a configuration for this process.
+
+    Raises:
+        LinkError: another service has it; says which.
+    """
+    note = {"config": str(config), "owner": asdict(Owner.this_process())}
+    try:
+        return Claim(runtime_folder() / f"service-{key}", note)
+    except LinkError as error:
+        raise LinkError(
+            f"the service of {config} is {error.message}",
+            hint="Commands find it by themselves (`labctl status`); `labctl stop` ends it.",
         ) from error
 
 

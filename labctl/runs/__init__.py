@@ -4,6 +4,7 @@ from labctl.runs.moves import set_analyzers, turn
 from labctl.runs.plan import (
     DwellTaken,
     Experiment,
+    Faulted,
     Parameters,
     Plan,
     Point,
@@ -16,12 +17,14 @@ from labctl.runs.plan import (
 from labctl.runs.run import Run
 from labctl.runs.session import LabSession, load_experiment, open_lab
 from labctl.runs.status import RunOutcome, RunState, RunStatus
+from labctl.runs.surviving import surviving
 from labctl.runs.waits import Dwell, dwell, settle
 
 __all__ = [
     "Dwell",
     "DwellTaken",
     "Experiment",
+    "Faulted",
     "LabSession",
     "Parameters",
     "Plan",
@@ -40,5 +43,6 @@ __all__ = [
     "open_lab",
     "set_analyzers",
     "settle",
+    "surviving",
     "turn",
 ]

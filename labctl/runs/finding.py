@@ -9,6 +9,7 @@ from typing import Any
 
 from labctl.errors import ConfigError, RunFileError
 from labctl.storage import open_run
+from labctl.storage.names import first_part, part_number
 
 __all__ = ["FoundRun", "find_runs"]
 
@@ -47,10 +48,15 @@ def find_runs(
     *,
     experiment: str | None = None,
     status: str | None = None,
+    operator: str | None = None,
+    date: str | None = None,
     text: str | None = None,
     limit: int = 20,
 ) -> list[FoundRun]:
     """Return the newest runs in `folder` and below that match, at most `limit`.
+
+    `date` is the beginning of a UTC date: 2026, 2026-11 or 2026-11-23. A run of several files is
+    found once, as its first.
 
     Raises:
         ConfigError: there is no such folder.
@@ -60,9 +66,10 @@ def find_runs(
     found: list[FoundRun] = []
     for path in _newest_first(folder):
         run, everything = _look_at(path)
-        if experiment is not None and run.experiment != experiment:
+        wanted = {"experiment": experiment, "status": status, "operator": operator}
+        if any(word not in (None, getattr(run, name)) for name, word in wanted.items()):
             continue
-        if status is not None and run.status != status:
+        if date is not None and not (run.start_utc or path.name).startswith(date):
             continue
         if text is not None and text.lower() not in everything.lower():
             continue
@@ -73,7 +80,10 @@ def find_runs(
 
 
 def _newest_first(folder: Path) -> Iterator[Path]:
-    yield from sorted(folder.rglob("*.h5"), key=_age_key, reverse=True)
+    runs: dict[Path, Path] = {}
+    for path in sorted(folder.rglob("*.h5"), key=part_number):
+        runs.setdefault(first_part(path), path)
+    yield from sorted(runs.values(), key=_age_key, reverse=True)
 
 
 def _age_key(path: Path) -> tuple[str, float, str]:

@@ -8,13 +8,15 @@ settled. A finished run leaves emission as it found it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
-from labctl.device import Laser
+from labctl.device import Device, Laser
 from labctl.errors import ConfigError, InstrumentError, InterlockError, nearest
-from labctl.lab import Bench
+from labctl.lab import Bench, make_one_safe
 from labctl.runs.plan import Plan, Progress
+from labctl.runs.surviving import surviving
 
-__all__ = ["dark", "light_up", "lights_of", "lights_out"]
+__all__ = ["light_up", "lights_of", "lights_out", "still_lit"]
 
 #: The output must come this close to the set-point ...
 _SETTLED_RELATIVE = 0.02
@@ -65,7 +67,7 @@ def light_up(
             # Where the run was aborted, it ends at the next yield.
             if not laser.emission and laser in lit:
                 yield Progress(0.0, f"{laser.name} is dark")
-                raise dark([laser])
+                raise _dark([laser])
             if bench.clock.now_s() - since_s > _SETTLING_TIMEOUT_S:
                 raise InstrumentError(
                     f"{laser.name} gives {laser.output_mw:.3g} mW instead of "
@@ -77,8 +79,22 @@ def light_up(
     return lit
 
 
-def dark(lasers: list[Laser]) -> InterlockError:
-    """Return the error that says of lit lasers that they went dark by themselves."""
+def still_lit(bench: Bench, lasers: list[Laser]) -> Plan[None]:
+    """Make sure that the lasers of a run shine at its end.
+
+    Raises:
+        InterlockError: one has gone dark by itself.
+    """
+
+    def look() -> Plan[None]:
+        yield Progress(0.0)
+        if gone := [laser for laser in lasers if not laser.emission]:
+            raise _dark(gone)
+
+    yield from surviving(bench, look)
+
+
+def _dark(lasers: list[Laser]) -> InterlockError:
     names = ", ".join(laser.name for laser in lasers)
     return InterlockError(
         f"{names} went dark during the run",
@@ -90,4 +106,4 @@ def dark(lasers: list[Laser]) -> InterlockError:
 def lights_out(lasers: list[Laser]) -> None:
     """Switch off what `light_up` switched on, confirmed by read-back."""
     for laser in lasers:
-        laser.make_safe()
+        make_one_safe(cast("Device", laser))

@@ -14,11 +14,13 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from labctl.errors import LabError
 from labctl.lab import Bench, Problems
 
 __all__ = [
     "DwellTaken",
     "Experiment",
+    "Faulted",
     "Parameters",
     "Plan",
     "Point",
@@ -71,9 +73,28 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Retaken:
-    """A dwell was thrown away and is taken again."""
+    """A dwell or a point was thrown away and is taken again.
+
+    What had come of it, [start_ps, stop_ps) of tag time, stays in the run file and counts for
+    nothing; None where nothing had.
+    """
 
     reason: str
+    start_ps: int | None = None
+    stop_ps: int | None = None
+
+
+@dataclass(slots=True)
+class Faulted:
+    """An instrument was lost and the step is to be taken again.
+
+    Who drives the plan brings the instrument back and says so with `is_mended`; where nobody
+    does, the error goes on. One that passes the steps of another plan on passes this one as it
+    is.
+    """
+
+    error: LabError
+    is_mended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +114,7 @@ class Warned:
 
 P = TypeVar("P", bound=Parameters)
 R = TypeVar("R")
-Step: TypeAlias = Progress | Point | Retaken | DwellTaken | Warned
+Step: TypeAlias = Progress | Point | Retaken | Faulted | DwellTaken | Warned
 Plan: TypeAlias = Generator[Step, None, R]
 
 
@@ -113,6 +134,10 @@ class Experiment(Generic[P]):
         figure: draws a result as the run file stores it: (result, title, simulated) -> PNG.
         calibrates: for experiments that measure the delays of detectors: delays and their
             uncertainties (ps, by detector) in a result.
+        duration_s: about how much bench time a run with these parameters takes; None where
+            nobody can know.
+        needs_light_with: for experiments made of others: whether a run with these parameters
+            needs light; without it, `needs_light` says so for all.
     """
 
     name: str
@@ -124,6 +149,14 @@ class Experiment(Generic[P]):
     check: Callable[[Bench, P], object] | None = None
     figure: Callable[[Mapping[str, Any], str, bool], bytes] | None = None
     calibrates: Callable[[Any], tuple[Mapping[str, int], Mapping[str, float]]] | None = None
+    duration_s: Callable[[P], float | None] | None = None
+    needs_light_with: Callable[[P], bool] | None = None
+
+    def lights(self, parameters: P) -> bool:
+        """Return whether a run with these parameters switches lasers on."""
+        if self.needs_light_with is not None:
+            return self.needs_light_with(parameters)
+        return self.needs_light
 
     def parse(self, values: Mapping[str, Any]) -> P:
         """Return the parameters that `values` give, defaults for the rest.

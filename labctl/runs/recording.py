@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
@@ -11,14 +10,30 @@ from typing import Any
 
 import platformdirs
 
-from labctl.bus import Alarm, Message, ParameterChanged, Subscription
+from labctl.bus import Alarm, Bus, Level, Message, ParameterChanged, Subscription
+from labctl.device import plugins
 from labctl.errors import RunFileError
 from labctl.lab import BenchConfig, Lab
 from labctl.runs.environment import data_folder_from_environment
 from labctl.runs.plan import Experiment, Result
-from labctl.storage import Recorder, RunHeader, TaggerHeader, new_uid, run_path
+from labctl.storage import (
+    Recorder,
+    RunHeader,
+    TaggerHeader,
+    new_uid,
+    open_run,
+    run_path,
+    write_master,
+)
 
-__all__ = ["default_data_folder", "new_recording", "plain", "record_events", "record_figure"]
+__all__ = [
+    "default_data_folder",
+    "new_recording",
+    "plain",
+    "record_events",
+    "record_figure",
+    "record_master",
+]
 
 
 def default_data_folder(config: BenchConfig) -> Path:
@@ -74,7 +89,16 @@ def new_recording(
             f"the data folder {path.parent} cannot be made ({error.strerror})",
             hint="Name another with --out, or [data] folder in the configuration.",
         ) from error
-    return Recorder(path, header, taggers, **recorder_options), uid
+    limit_bytes = round(lab.loaded.config.data.file_limit_gb * 1e9)
+    recorder = Recorder(
+        path,
+        header,
+        taggers,
+        file_limit_bytes=limit_bytes,
+        on_disk_warning=lambda text: lab.bus.publish(Alarm("recorder", text, "warning")),
+        **recorder_options,
+    )
+    return recorder, uid
 
 
 def _calibration(lab: Lab) -> dict[str, Any]:
@@ -99,10 +123,10 @@ def _instrument(lab: Lab, name: str) -> dict[str, Any]:
 
 
 def _version_of(driver: str) -> str:
-    for point in importlib.metadata.entry_points(group="labctl.drivers", name=driver):
-        if point.dist is not None:
-            return f"{point.dist.name} {point.dist.version}"
-    return ""
+    point = plugins("labctl.drivers").get(driver)
+    if point is None or point.dist is None:
+        return ""
+    return f"{point.dist.name} {point.dist.version}"
 
 
 def _tagger(lab: Lab, name: str) -> TaggerHeader:
@@ -126,7 +150,7 @@ def record_events(recorder: Recorder, events: Subscription) -> None:
         elif isinstance(event, Message):
             recorder.event(event.level.name.lower(), event.source, event.text)
         elif isinstance(event, Alarm):
-            recorder.event("alarm", event.source, event.text)
+            recorder.event(event.severity, event.source, event.text)
 
 
 def record_figure(
@@ -140,6 +164,16 @@ def record_figure(
         recorder.figure("result", experiment.figure(result.to_dict(), title, simulated))
     except Exception as error:  # noqa: BLE001  a picture must not cost a run its result
         recorder.event("warning", "run", f"the figure could not be drawn: {error!r}")
+
+
+def record_master(bus: Bus, path: Path) -> None:
+    """Write the master file of a run whose recorder is closed; warn where that fails."""
+    try:
+        with open_run(path) as run:
+            write_master(run)
+    except Exception as error:  # noqa: BLE001  it only repeats what the run file holds
+        text = f"the run is complete, but its master file is missing: {error}"
+        bus.publish(Message(source="run", text=text, level=Level.WARNING))
 
 
 def plain(value: Any) -> Any:

@@ -8,14 +8,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from labctl.bus import Message
+from labctl.bus import Alarm, Message
 from labctl.device import Laser
 from labctl.errors import LabError
 from labctl.lab import Lab
-from labctl.runs.light import dark, light_up, lights_of, lights_out
+from labctl.lab.answering import RUN
+from labctl.runs.light import light_up, lights_of, lights_out, still_lit
+from labctl.runs.mending import FaultPolicy, Mender, lights_on
+from labctl.runs.orders import AbortedError, Orders
 from labctl.runs.plan import (
     DwellTaken,
     Experiment,
+    Faulted,
     Plan,
     Point,
     Progress,
@@ -23,20 +27,15 @@ from labctl.runs.plan import (
     Step,
     Warned,
 )
-from labctl.runs.recording import new_recording, plain, record_events, record_figure
+from labctl.runs.recording import new_recording, record_events, record_figure, record_master
+from labctl.runs.snapshots import last_snapshot, snapshot
 from labctl.runs.status import RunOutcome, RunState, RunStatus, failed_run, reason_of
 from labctl.runs.telling import StatusTeller
+from labctl.runs.waits import retaken
 from labctl.storage import Acknowledgement, Recorder
 from labctl.tags import TagBlock
 
 __all__ = ["Run"]
-
-#: How often a paused run looks whether it may go on, in wall-clock time.
-_PAUSE_POLL_S = 0.1
-
-
-class _AbortedError(Exception):
-    """Ends the run thread's work; never leaves this module."""
 
 
 class Run:
@@ -54,6 +53,7 @@ class Run:
         *,
         folder: Path,
         arm: bool,
+        faults: FaultPolicy,
         parents: tuple[str, ...] = (),
     ) -> None:
         self._lab = lab
@@ -63,10 +63,8 @@ class Run:
         self._arm = arm
         self._parents = parents
         self._teller = StatusTeller(lab.bus, RunStatus(RunState.RUNNING, experiment.name))
-        self._lock = threading.Lock()
-        self._abort_reason: str | None = None
-        self._may_run = threading.Event()
-        self._may_run.set()
+        self._orders = Orders()
+        self._mender = Mender(lab, self._orders, faults)
         self._points: list[Mapping[str, Any]] = []
         self._warnings: list[str] = []
         self._sinks: dict[str, Callable[[TagBlock], None]] = {}
@@ -88,21 +86,20 @@ class Run:
 
     def abort(self, reason: str) -> None:
         """Ask the run to end now; it leaves everything safe. Aborting twice changes nothing."""
-        with self._lock:
-            if self._abort_reason is None:
-                self._abort_reason = reason
-        self._may_run.set()
+        self._orders.abort(reason)
 
     def pause(self) -> None:
         """Hold the plan before its next step; a dwell under way will be taken again."""
-        with self._lock:
-            if self._abort_reason is None and self.status.state is RunState.RUNNING:
-                self._may_run.clear()
-                self._lab.bench.interruptions += 1
+        if self.status.state is RunState.RUNNING and self._orders.pause():
+            self._lab.bench.interruptions += 1
 
-    def resume(self) -> None:
-        """Let a paused plan go on."""
-        self._may_run.set()
+    def resume(self, *, arm: bool = False) -> None:
+        """Let a paused plan go on; `arm` lets it switch on what went dark with its link.
+
+        Raises:
+            InterlockError: something went dark and `arm` is not given; the run stays paused.
+        """
+        self._orders.resume(arm=arm)
 
     def wait(self, timeout_s: float | None = None) -> RunOutcome | None:
         """Return how the run ended, or None when it has not within `timeout_s`.
@@ -127,12 +124,13 @@ class Run:
                 try:
                     result = self._work(recorder)
                     status = RunState.FINISHED
-                except _AbortedError:
-                    status, reason = RunState.ABORTED, self._abort_reason or ""
+                except AbortedError:
+                    status, reason = RunState.ABORTED, self._orders.abort_reason
                 except BaseException as error:  # noqa: BLE001  whatever a plan raises, end safely
                     reason, cause = reason_of(error), error
                 status, reason, cause = self._leave(status, reason, cause)
                 self._end(recorder, status, reason, result)
+            record_master(self._lab.bus, path)
         except BaseException as error:  # noqa: BLE001  the run file was not made or not finished
             status, reason, cause = RunState.FAILED, reason_of(error), cause or error
             self._lab.make_safe()
@@ -171,24 +169,16 @@ class Run:
         return recorder, uid
 
     def _work(self, recorder: Recorder) -> Any:
-        recorder.snapshot("start", plain(self._lab.bench.snapshot()))
-        if self._arm and self._experiment.needs_light:
+        recorder.snapshot("start", snapshot(self._lab.bench))
+        if self._arm and self._experiment.lights(self._parameters):
             lights = lights_of(self._lab.bench)
-            lighting = light_up(self._lab.bench, lights, self._switch_on)
+            lighting = light_up(self._lab.bench, lights, self._mender.switch_on)
             self._lit = self._drive(lighting, recorder)
+        self._mender.lights = lights_on(self._lab.bench)
         self._start_streams(recorder)
         result = self._drive(self._experiment.plan(self._lab.bench, self._parameters), recorder)
-        if gone := [laser for laser in self._lit if not laser.emission]:
-            raise dark(gone)
+        self._drive(still_lit(self._lab.bench, self._lit), recorder)
         return result
-
-    def _switch_on(self, laser: Laser) -> bool:
-        """Switch a laser on in one step with the question whether the run was aborted."""
-        with self._lock:
-            if self._abort_reason is not None:
-                return False
-            laser.emission = True
-        return True
 
     def _start_streams(self, recorder: Recorder) -> None:
         for name, pump in self._lab.bench.pumps.items():
@@ -200,7 +190,7 @@ class Run:
             if not self._parents:
                 self._sinks[name] = sink
                 pump.fanout.add_sink(sink)
-            pump.start()
+            pump.start(RUN)
 
     def _drive(self, plan: Plan[Any], recorder: Recorder) -> Any:
         """Step the plan to its end and return its result."""
@@ -215,18 +205,28 @@ class Run:
                 self._take(step, recorder)
 
     def _obey(self) -> None:
-        if not self._may_run.is_set():
-            self._teller.tell(state=RunState.PAUSED)
-            while not self._may_run.wait(_PAUSE_POLL_S):
-                pass
-            self._teller.tell(state=RunState.RUNNING)
-        if self._abort_reason is not None:
-            raise _AbortedError
+        if self._orders.is_holding:
+            why = self._orders.why
+            self._teller.tell(state=RunState.PAUSED, **({"text": why} if why else {}))
+            self._orders.wait()
+            self._teller.tell(state=RunState.RUNNING, **({"text": ""} if why else {}))
+        self._orders.wait()
+
+    def _survive(self, fault: Faulted, recorder: Recorder) -> None:
+        """Bring back what was lost, or raise why the run cannot go on."""
+        reason = str(fault.error)
+        self._lab.bus.publish(Alarm(source=fault.error.device or "run", text=reason))
+        lost = retaken(self._lab.bench, f"taken again after a fault: {reason}")
+        self._drive(self._mender.mend(fault.error), recorder)
+        fault.is_mended = True
+        self._take(lost, recorder)
 
     def _take(self, step: Step, recorder: Recorder) -> None:
         if isinstance(step, Point):
             recorder.point(step.number, step.total, step.values)
+            self._lab.bus.publish(step)
             self._points.append(step.values)
+            self._mender.note_point()
             self._total = step.total
             self._teller.note(points_done=step.number, points_total=step.total)
         elif isinstance(step, Progress):
@@ -236,8 +236,12 @@ class Run:
             recorder.event("dwell", "run", {"start_ps": step.start_ps, "stop_ps": step.stop_ps})
         elif isinstance(step, Retaken):
             recorder.event("warning", "run", step.reason)
+            interval = {"start_ps": step.start_ps, "stop_ps": step.stop_ps}
+            recorder.event("retaken", "run", {"reason": step.reason, **interval})
             self._repeated += 1
             self._teller.note(repeated=self._repeated)
+        elif isinstance(step, Faulted):
+            self._survive(step, recorder)
         elif isinstance(step, Warned):
             recorder.event("warning", "run", step.text)
             self._warnings.append(step.text)
@@ -259,7 +263,7 @@ class Run:
             self._lab.make_safe()
         for name, pump in self._lab.bench.pumps.items():
             try:
-                pump.stop()
+                pump.stop(RUN)
             except LabError as error:
                 if status is RunState.FINISHED:
                     status, reason, cause = RunState.FAILED, str(error), error
@@ -268,13 +272,9 @@ class Run:
         return status, reason, cause
 
     def _end(self, recorder: Recorder, status: RunState, reason: str, result: Any) -> None:
-        try:
-            snapshot = plain(self._lab.bench.snapshot())
-        except LabError as error:
-            # A dead instrument must not keep the rest of the end out of the file.
-            snapshot = {"error": str(error)}
+        values = last_snapshot(self._lab.bench)
         record_events(recorder, self._events)
-        recorder.snapshot("end", snapshot)
+        recorder.snapshot("end", values)
         if result is not None:
             simulated = any(self._lab.is_device_simulated(name) for name in self._lab.devices)
             record_figure(recorder, self._experiment, result, simulated=simulated)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from labctl.bus import Message
 from labctl.device import load_plugin
 from labctl.errors import ConfigError, RunError
 from labctl.lab import Calibration, Lab, save_calibration
@@ -18,6 +21,7 @@ from labctl.runs.environment import (
     simulated_from_environment,
     speed_from_environment,
 )
+from labctl.runs.mending import fault_policy
 from labctl.runs.plan import Experiment
 from labctl.runs.recording import default_data_folder
 from labctl.runs.run import Run
@@ -67,7 +71,10 @@ def _from_file(path: Path) -> Any:
 class LabSession(Lab):
     """An open laboratory with one run at a time."""
 
+    #: True where somebody can resume a run that pauses by itself; may change at any time.
+    has_operator: bool = False
     _run: Run | None = None
+    _starting: ClassVar[threading.Lock] = threading.Lock()
 
     def _handlers(self) -> dict[str, Any]:
         return super()._handlers() | {"abort": self._answer_abort}
@@ -84,37 +91,43 @@ class LabSession(Lab):
         *,
         folder: Path | str | None = None,
         arm: bool | None = None,
+        on_fault: str | None = None,
         parents: tuple[str, ...] = (),
     ) -> Run:
         """Start a run and return at once.
 
         `arm` lets it switch on the lasers it needs; by default a fully simulated bench is
-        armed and a real one is not. `parents` are runs whose recorded tags are replayed.
+        armed and a real one is not. `on_fault` is what to do when an instrument is lost:
+        "retry", "pause" or "abort"; by default what [runs] in the configuration says.
+        `parents` are runs whose recorded tags are replayed.
 
         Raises:
-            ConfigError: unknown experiment or parameters.
+            ConfigError: unknown experiment, parameters or policy.
             RunError: a run is under way.
         """
-        if self._run is not None and self._run.status.state in _UNDER_WAY:
-            raise RunError(
-                f"run {self._run.status.uid} ({self._run.status.experiment}) is under way; "
-                "abort it or wait for its end"
+        # Two who start at the same time must not both find the bench idle.
+        with self._starting:
+            if self._run is not None and self._run.status.state in _UNDER_WAY:
+                raise RunError(
+                    f"run {self._run.status.uid} ({self._run.status.experiment}) is under way; "
+                    "abort it or wait for its end"
+                )
+            found = load_experiment(experiment) if isinstance(experiment, str) else experiment
+            parsed = found.parse(parameters)
+            if found.check is not None:
+                found.check(self.bench, parsed)
+            default = default_data_folder(self.loaded.config)
+            self._run = Run(
+                self,
+                found,
+                parsed,
+                folder=Path(folder) if folder is not None else default,
+                arm=(self.arms_by_itself if arm is None else arm) and found.lights(parsed),
+                faults=fault_policy(self.loaded.config.runs, on_fault, lambda: self.has_operator),
+                parents=parents,
             )
-        found = load_experiment(experiment) if isinstance(experiment, str) else experiment
-        parsed = found.parse(parameters)
-        if found.check is not None:
-            found.check(self.bench, parsed)
-        default = default_data_folder(self.loaded.config)
-        self._run = Run(
-            self,
-            found,
-            parsed,
-            folder=Path(folder) if folder is not None else default,
-            arm=self.arms_by_itself if arm is None else arm,
-            parents=parents,
-        )
-        self._run.start()
-        return self._run
+            self._run.start()
+            return self._run
 
     @property
     def arms_by_itself(self) -> bool:
@@ -127,6 +140,7 @@ class LabSession(Lab):
         *,
         folder: Path | str | None = None,
         arm: bool | None = None,
+        on_fault: str | None = None,
         **parameters: Any,
     ) -> RunOutcome:
         """Run an experiment to its end and return how it ended.
@@ -138,7 +152,7 @@ class LabSession(Lab):
             ConfigError: unknown experiment or parameters.
             RunError: the plan failed; the run file says how far it came.
         """
-        run = self.start(experiment, parameters, folder=folder, arm=arm)
+        run = self.start(experiment, parameters, folder=folder, arm=arm, on_fault=on_fault)
         try:
             return self._wait(run)
         except KeyboardInterrupt:
@@ -154,6 +168,14 @@ class LabSession(Lab):
         while (outcome := run.wait(_POLL_S)) is None:
             pass
         return outcome
+
+    def end_run(self, reason: str) -> None:
+        """Abort the run under way, if there is one, and wait for its end."""
+        run = self._run
+        if run is not None and run.status.state in _UNDER_WAY:
+            run.abort(reason)
+            with contextlib.suppress(RunError):
+                self._wait(run)
 
     def apply_calibration(self, experiment: str | Experiment[Any], outcome: RunOutcome) -> Path:
         """Write what a calibrating run measured to the bench's calibration file; return it.
@@ -177,18 +199,42 @@ class LabSession(Lab):
         if self._run is not None:
             self._run.abort(reason)
 
+    def pause(self, reason: str = "") -> None:
+        """Pause the run under way, if there is one; `reason` goes to the log."""
+        if self._run is not None:
+            self._run.pause()
+            if reason:
+                self.bus.publish(Message(source="run", text=f"paused: {reason}"))
+
+    def resume(self, *, arm: bool = False) -> None:
+        """Let a paused run go on; `arm` lets it light a laser that went dark with its link.
+
+        Raises:
+            InterlockError: a laser would have to be switched on, and `arm` is not given.
+        """
+        if self._run is not None:
+            self._run.resume(arm=arm)
+
+    def watch_rules(self) -> None:
+        """Let the rules of `[interlocks]` be watched until the laboratory is closed."""
+        if self.loaded.config.interlocks and self.monitor is None:
+            from labctl.lab.monitor import Monitor  # noqa: PLC0415  most benches have no rules
+
+            self.monitor = Monitor(self, pause_run=self.pause, abort_run=self.abort)
+            self.monitor.start()
+
     def status(self) -> dict[str, Any]:
         """Return what is open and what runs, as the control endpoint tells it."""
         return {**super().status(), "run": self.run_status.to_dict()}
 
     def close(self, *, leave_emission: bool = False) -> None:
         """Abort the run under way, leave the instruments safe and release them."""
-        run = self._run
         try:
-            if self._is_open and run is not None and run.status.state in _UNDER_WAY:
-                run.abort("the laboratory was closed")
-                self._wait(run)
+            if self._is_open:
+                self.end_run("the laboratory was closed")
         finally:
+            if self.monitor is not None:
+                self.monitor.close()
             super().close(leave_emission=leave_emission)
 
     def _answer_safe(self) -> dict[str, Any]:
@@ -211,9 +257,9 @@ def open_lab(
 ) -> LabSession:
     """Open the laboratory of a configuration, ready to run experiments.
 
-    Use it as a context manager: on leaving, instruments are left safe and released. What is
-    not given is asked from the environment, so that a script for the real bench runs unedited
-    on a simulated one (`labctl.testing` does that).
+    Use it as a context manager: on leaving, instruments are left safe and released. The rules of
+    `[interlocks]` are watched. What is not given is asked from the environment, so that a script
+    for the real bench runs unedited on a simulated one (`labctl.testing` does that).
 
     Args:
         config: instruments.toml; by default LABCTL_CONFIG, else the one here, else the
@@ -234,10 +280,12 @@ def open_lab(
         simulated = simulated_from_environment()
     if speed is None:
         speed = speed_from_environment() if simulated else 1.0
-    return LabSession(
+    session = LabSession(
         config if config is not None else config_from_environment(),
         simulated=simulated,
         seed=seed_from_environment() if seed is None else seed,
         speed=speed,
         truth_file=truth_file,
     )
+    session.watch_rules()
+    return session

@@ -18,7 +18,7 @@ from labctl.lab import Bench
 from labctl.runs.plan import DwellTaken, Plan, Progress, Retaken
 from labctl.tags import TagBlock, TagFeed, TagPump
 
-__all__ = ["BlockConsumer", "Dwell", "dwell", "settle"]
+__all__ = ["BlockConsumer", "Dwell", "dwell", "retaken", "settle"]
 
 #: Longest time between two yields.
 _PIECE_S = 0.05
@@ -64,12 +64,14 @@ def dwell(
     """Give every tag of exactly `duration_s` of tag time to fresh consumers.
 
     The interval begins with the first tag time that is certainly after the call. Where the
-    run is paused meanwhile, the dwell is taken again from its beginning, with consumers made
-    anew. `progress` makes what is yielded from the fraction of the dwell that is done.
+    run is paused or the stream interrupted meanwhile, the dwell is taken again from its
+    beginning, with consumers made anew; a recording waits and is taken on. `progress` makes
+    what is yielded from the fraction of the dwell that is done.
     None for the duration takes a recording from its beginning to its end.
 
     Raises:
         TagLossError: the tagger lost tags and the bench says `on_tag_loss = "abort"`.
+        LabError: the stream ended with this error.
         ReplyTimeoutError: the tagger delivers nothing, or the recording ends too early.
     """
     while True:
@@ -77,7 +79,17 @@ def dwell(
         if taken is not None:
             yield DwellTaken(taken.start_ps, taken.stop_ps)
             return taken
-        yield Retaken("the run was paused during the dwell")
+        yield retaken(bench, "the run was paused during the dwell")
+
+
+def retaken(bench: Bench, reason: str) -> Retaken:
+    """Return that the dwell under way, if there is one, is thrown away."""
+    dwelling, bench.dwelling = bench.dwelling, None
+    if dwelling is None:
+        return Retaken(reason)
+    tagger, start_ps = dwelling
+    stop_ps = bench.pumps[tagger].stop_ps
+    return Retaken(reason, start_ps, max(start_ps, stop_ps or start_ps))
 
 
 def _attempt(
@@ -87,18 +99,20 @@ def _attempt(
     consumers: list[BlockConsumer],
     progress: Callable[[float], Progress],
 ) -> Plan[Dwell | None]:
-    interruptions = bench.interruptions
+    interruptions = (bench.interruptions, pump.restarts)
+    bench.dwelling = None
     with ExitStack() as stack:
         feed = bench.recorded_feed or stack.enter_context(TagFeed(pump))
         yield from _wait_for_stream(bench, pump)
         start_ps, stop_ps = _interval_ps(bench, pump, duration_s)
+        bench.dwelling = (pump.tagger.name, start_ps)
         silence = _Silence(bench, pump)
         lost = _hand_over(bench, feed, consumers, start_ps, stop_ps)
         while not feed.has_reached(stop_ps):
             bench.clock.wait(_PIECE_S)
             lost += _hand_over(bench, feed, consumers, start_ps, stop_ps)
             yield progress(_fraction(feed.reached_ps, start_ps, stop_ps))
-            if bench.interruptions != interruptions:
+            if (bench.interruptions, pump.restarts) != interruptions and not bench.recorded_feed:
                 return None
             silence.check()
     reached_ps = feed.reached_ps or start_ps
@@ -107,6 +121,7 @@ def _attempt(
             f"the recording ends at {reached_ps} ps, before the dwell does at {stop_ps} ps",
             device=pump.tagger.name,
         )
+    bench.dwelling = None
     return Dwell(start_ps, min(stop_ps, reached_ps), lost)
 
 
@@ -142,7 +157,9 @@ class _Silence:
         self._since_s = self._now_s()
 
     def check(self) -> None:
-        """Raise ReplyTimeoutError when nothing has come for too long by either clock."""
+        """Raise where the stream has ended, or nothing has come for too long by both clocks."""
+        if self._pump.error is not None:
+            raise self._pump.error
         if self._pump.stop_ps != self._reached_ps:
             self._reached_ps, self._since_s = self._pump.stop_ps, self._now_s()
             return
@@ -163,12 +180,10 @@ class _Silence:
 
 def _wait_for_stream(bench: Bench, pump: TagPump) -> Plan[None]:
     silence = _Silence(bench, pump)
-    while pump.stop_ps is None and not pump.is_finished:
+    while pump.tag_time_ps(0.0) is None and not pump.is_finished:
         bench.clock.wait(_PIECE_S)
-        if pump.error is not None:
-            raise pump.error
-        yield Progress(0.0, "waiting for the first tags")
         silence.check()
+        yield Progress(0.0, "waiting for the first tags")
 
 
 def _hand_over(
@@ -183,11 +198,12 @@ def _hand_over(
         part = block.between(start_ps, stop_ps)
         if not part.is_lossless and bench.config.data.on_tag_loss == "abort":
             raise TagLossError(
-                f"{part.lost} tags were lost between {part.start_ps} and {part.stop_ps} ps",
+                f"{block.lost} tags were lost between {block.start_ps} and {block.stop_ps} ps",
                 device=feed.tagger,
                 hint='[data] on_tag_loss = "flag" would go on with less live time.',
             )
-        lost += part.lost
+        # All of the block's: which of them fell into the dwell, nobody knows.
+        lost += block.lost
         for consumer in consumers:
             consumer.update(part)
     return lost

@@ -24,7 +24,9 @@ class TagSubscription:
         self._capacity_tags = capacity_tags
         self._blocks: deque[TagBlock] = deque()
         self._tags = 0
-        self._error: LabError | None = None
+        #: What this consumer lost; it stays. What ended the stream goes when the stream does on.
+        self._loss: TagLossError | None = None
+        self._failure: LabError | None = None
         self._is_hurried = False
         self._changed = threading.Condition()
 
@@ -32,13 +34,13 @@ class TagSubscription:
         with self._changed:
             if wait:
                 self._changed.wait_for(lambda: self._has_room(block) or self._is_hurried)
-            if self._error is None and not self._has_room(block):
-                self._error = TagLossError(
+            if self._loss is None and not self._has_room(block):
+                self._loss = TagLossError(
                     f"a consumer fell behind by {self._tags} tags; tags from "
                     f"{block.start_ps} ps on were not carried to it",
                     hint="Lower the rate, or close what keeps the computer busy.",
                 )
-            if self._error is None:
+            if self._loss is None:
                 self._blocks.append(block)
                 self._tags += len(block)
             self._changed.notify_all()
@@ -51,13 +53,14 @@ class TagSubscription:
             self._is_hurried = True
             self._changed.notify_all()
 
-    def _take_time(self) -> None:
+    def _begin(self) -> None:
         with self._changed:
             self._is_hurried = False
+            self._failure = None
 
     def _fail(self, error: LabError) -> None:
         with self._changed:
-            self._error = self._error or error
+            self._failure = self._failure or error
             self._changed.notify_all()
 
     def get(self, timeout_s: float) -> TagBlock | None:
@@ -65,7 +68,8 @@ class TagSubscription:
 
         Raises:
             LabError: the stream ended with this error, or this consumer fell behind; blocks
-                that arrived before are given out first.
+                that arrived before are given out first. After the former, blocks come again
+                once the stream was started again; the first carries GAP.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._blocks or self._error, timeout_s)
@@ -77,6 +81,10 @@ class TagSubscription:
             if self._error is not None:
                 raise self._error
             return None
+
+    @property
+    def _error(self) -> LabError | None:
+        return self._loss or self._failure
 
     @property
     def is_waiting(self) -> bool:
@@ -132,10 +140,10 @@ class TagFanout:
         for subscription in self._subscriptions:
             subscription._hurry()  # noqa: SLF001  the two classes are one mechanism
 
-    def take_time(self) -> None:
-        """Wait for consumers again, where the source is patient: a stream is about to start."""
+    def begin(self) -> None:
+        """Forget how the stream ended and wait for consumers again, where the source is patient."""
         for subscription in self._subscriptions:
-            subscription._take_time()  # noqa: SLF001  the two classes are one mechanism
+            subscription._begin()  # noqa: SLF001  the two classes are one mechanism
 
     def fail(self, error: LabError) -> None:
         """Tell every consumer that the stream ended with `error`."""

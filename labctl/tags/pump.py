@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from labctl.clock import Clock
-from labctl.errors import LabError, ReplyTimeoutError
+from labctl.errors import LabError, LinkError, ReplyTimeoutError
 from labctl.tags.block import MAX_BLOCK_TAGS, TagBlock
 from labctl.tags.decoder import TagDecoder
 from labctl.tags.fanout import TagFanout
+from labctl.tags.seam import Seam
 from labctl.tags.tagger import TimeTagger
 
 __all__ = ["TagPump", "split"]
@@ -20,10 +22,13 @@ _READ_TIMEOUT_S = 0.05
 
 
 class TagPump:
-    """Reads, decodes and publishes one tagger's stream between `start` and `stop`.
+    """Reads, decodes and publishes one tagger's stream while it has users.
 
-    The pump keeps the relation between bench time and tag time: `tag_time_ps(now_s)` is at
-    most the true tag time, by the shortest transport delay seen so far.
+    May be started, stopped and suspended by any thread. A stream that was interrupted while it
+    had users goes on in tag time: its first block carries GAP and begins no earlier than the
+    last one ended, so that no tag time comes twice. The pump keeps the relation between bench
+    time and tag time: `tag_time_ps(now_s)` is at most the true tag time, by the shortest
+    transport delay seen so far.
     """
 
     def __init__(self, tagger: TimeTagger, clock: Clock) -> None:
@@ -32,13 +37,18 @@ class TagPump:
         self.error: LabError | None = None
         #: True once a stream that ends, such as a file's, has been delivered to its end.
         self.is_finished = False
+        #: How often the stream was started again for the same users.
+        self.restarts = 0
         self._clock = clock
+        self._control = threading.RLock()
+        self._users: frozenset[str] = frozenset()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._progress = threading.Condition()
         self._start_ps: int | None = None
         self._stop_ps: int | None = None
         self._offset_s: float | None = None
+        self._seam = Seam(tagger.resolution_ps)
         self._sequence = 0
         self._tags = 0
         self._lost = 0
@@ -46,7 +56,12 @@ class TagPump:
     @property
     def is_running(self) -> bool:
         """True while the stream is carried."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._thread is not None and self._thread.is_alive() and self.error is None
+
+    @property
+    def users(self) -> frozenset[str]:
+        """Who wants the stream to run."""
+        return self._users
 
     @property
     def start_ps(self) -> int | None:
@@ -69,33 +84,92 @@ class TagPump:
         return self._lost
 
     def tag_time_ps(self, now_s: float) -> int | None:
-        """Return the tag time at bench time `now_s`, or None before the first block."""
-        if self._offset_s is None:
-            return None
-        return round((now_s - self._offset_s) * 1e12)
+        """Return the tag time at bench time `now_s`, or None before the first block.
 
-    def start(self) -> None:
-        """Begin streaming.
+        After an interruption it is None until the stream has come back.
+        """
+        offset_s = self._offset_s
+        return None if offset_s is None else round((now_s - offset_s) * 1e12)
+
+    def start(self, user: str = "") -> None:
+        """Stream for `user` until its `stop`; several users share one stream.
 
         Raises:
             LabError: the tagger does not start.
         """
-        if self.is_running:
+        with self._control:
+            if not self.is_running:
+                if not self._users:
+                    self._forget()
+                self._launch()
+            self._users |= {user}
+
+    def stop(self, user: str = "") -> None:
+        """End the stream unless others use it, and join the thread.
+
+        Raises:
+            LabError: what the instrument raises.
+        """
+        with self._control:
+            self._users -= {user}
+            if not self._users:
+                self._halt()
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Let the tagger answer commands meanwhile, also one whose stream has failed.
+
+        Afterwards the stream goes on for its users; where the tagger is out of reach, they are
+        told.
+
+        Raises:
+            LabError: the tagger does not start again.
+        """
+        with self._control:
+            # A wire that was lost cannot end the stream; what is asked next will say so.
+            with suppress(LabError):
+                self._halt()
+            try:
+                yield
+            except (LinkError, ReplyTimeoutError) as error:
+                if self._users:
+                    self._fail(error)
+                raise
+            except BaseException:
+                self._resume()
+                raise
+            self._resume()
+
+    def _resume(self) -> None:
+        if not self._users:
             return
+        try:
+            self._launch()
+        except LabError as error:
+            self._fail(error)
+            raise
+
+    def _forget(self) -> None:
+        """Begin a new tag time: nobody has seen the former one to its end."""
+        self._start_ps = self._stop_ps = self._offset_s = None
+        self._seam.forget()
+
+    def _launch(self) -> None:
+        if self._stop_ps is not None:
+            self.restarts += 1
+            self._seam.interrupt(self._stop_ps, self._offset_s)
+        self._offset_s = None
         self.error = None
         self.is_finished = False
-        self._start_ps = None
-        self._stop_ps = self._offset_s = None
         self._stopping.clear()
-        self.fanout.take_time()
+        self.fanout.begin()
         decoder = self.tagger.start_stream()
         self._thread = threading.Thread(
             target=self._run, args=(decoder,), name=f"pump {self.tagger.name}", daemon=True
         )
         self._thread.start()
 
-    def stop(self) -> None:
-        """End streaming and join the thread; raises what the instrument raises."""
+    def _halt(self) -> None:
         if self._thread is None:
             return
         self._stopping.set()
@@ -144,6 +218,7 @@ class TagPump:
             self._fail(failure)
 
     def _fail(self, error: LabError) -> None:
+        error.device = error.device or self.tagger.name
         self.error = error
         self.fanout.fail(error)
         with self._progress:
@@ -156,6 +231,7 @@ class TagPump:
 
     def _deliver(self, block: TagBlock) -> None:
         now_s = self._clock.now_s()
+        block = self._seam.joined(block, now_s)
         for part in split(block):
             self.fanout.publish(replace(part, sequence=self._sequence))
             self._sequence += 1

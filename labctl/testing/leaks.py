@@ -37,7 +37,16 @@ KINDS = ("emission", "streams", "replies", "errors", "files", "threads", "labora
 _MARKER = "labctl_may_leave"
 _MAX_BYTES = 65_536
 #: A thread whose name begins like this is labctl's; it is a daemon, so that a crash ends it.
-_OUR_THREADS = ("control ", "pump ", "recorder", "run ", "safe", "simulated lab", "writer")
+_OUR_THREADS = (
+    "control ",
+    "monitor",
+    "pump ",
+    "recorder",
+    "run ",
+    "safe",
+    "simulated lab",
+    "writer",
+)
 #: A thread that was told to end may take this long.
 _THREADS_END_WITHIN_S = 3.0
 

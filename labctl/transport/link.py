@@ -56,6 +56,7 @@ class Link:
         self._late = LateReplies(self._timeout_s)
         self._is_closed = False
         self._is_streaming = False
+        self._stranger: str | None = None
 
     @property
     def address(self) -> str:
@@ -259,10 +260,15 @@ class Link:
     def reconnect(self) -> None:
         """Open the wire anew after it was lost."""
         with self._lock:
+            self._stranger = None
             self._refuse_closed()
             self._wire.reopen()
             # What a serial instrument is late with comes to the new connection too.
             self._is_suspect = self._is_streaming = False
+
+    def disown(self, why: str) -> None:
+        """Refuse every use until `reconnect`: what is at the other end is not the instrument."""
+        self._stranger = why
 
     def close(self) -> None:
         """Release the wire; closing twice is allowed."""
@@ -281,8 +287,8 @@ class Link:
             self._is_suspect = False
 
     def _refuse_closed(self) -> None:
-        if self._is_closed:
-            raise LinkError("the link is closed", address=self.address)
+        if self._is_closed or self._stranger is not None:
+            raise LinkError(self._stranger or "the link is closed", address=self.address)
 
     def __enter__(self) -> Self:
         return self
