@@ -20,6 +20,7 @@ from labctl.cli.options import (
     SimulatedOption,
     chosen_config,
 )
+from labctl.errors import LinkError
 
 if TYPE_CHECKING:
     from labctl.lab import OpenLabClient
@@ -51,8 +52,8 @@ def watch(
 ) -> None:
     """Show live count rates and coincidences in the terminal; keeps the laboratory open.
 
-    Nothing is recorded and no light is switched on. Where another process holds the
-    laboratory open, its run's live values are shown.
+    Nothing is recorded and no light is switched on. Where an acquisition service has the
+    laboratory open, its live counts are shown; where another command has, its run's.
     """
     from labctl.cli.output import note, simulated_badge  # noqa: PLC0415  --help must stay fast
     from labctl.lab import find_open_labs  # noqa: PLC0415
@@ -63,7 +64,8 @@ def watch(
         simulated_badge()
     for client in find_open_labs(file, simulated=simulated):
         note(f"watching the laboratory held open by {client.owner}; Ctrl-C ends the watch only")
-        _show(_polled(client, interval_s), duration_s, json=json)
+        values = _followed if client.is_service else _polled
+        _show(values(client, interval_s), duration_s, json=json)
         return
     with open_lab(file, simulated=simulated, seed=seed) as lab:
         _show(_counted(lab, interval_s), duration_s, json=json)
@@ -175,6 +177,38 @@ def _polled(client: OpenLabClient, interval_s: float) -> Generator[dict[str, Any
         state = client.ask("status")["status"]
         yield {"emission": state["emission"], **state.get("run", {}).get("live", {})}
         time.sleep(interval_s)
+
+
+def _followed(service: OpenLabClient, interval_s: float) -> Generator[dict[str, Any], None, None]:
+    from labctl.service import connect  # noqa: PLC0415  --help must stay fast
+
+    with (
+        connect(service.config, simulated=service.simulated) as client,
+        client.subscribe("rates") as updates,
+    ):
+        rates: Mapping[str, Any] = {}
+        while True:
+            due_s = time.monotonic() + interval_s
+            while (left_s := due_s - time.monotonic()) > 0:
+                update = updates.get(left_s)
+                if update is None:
+                    break
+                if update.topic == "service" and update.data["state"] == "gone":
+                    raise LinkError("the acquisition service is gone")
+                if update.topic == "rates":
+                    rates = update.data
+            yield {"emission": client.status()["emission"], **_flat(rates)}
+
+
+def _flat(rates: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rates of all taggers as a watch without a service has them."""
+    values: dict[str, Any] = {}
+    for told in rates.get("taggers", {}).values():
+        values["live_s"] = told["live_s"]
+        for name, rate in (*told["detectors"].items(), *told["pairs"].items()):
+            values[f"{name}_hz"] = rate["rate_hz"]
+            values[f"{name}_sigma_hz"] = rate["sigma_hz"]
+    return values
 
 
 def _counted(lab: LabSession, interval_s: float) -> Generator[dict[str, Any], None, None]:

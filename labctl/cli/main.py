@@ -63,11 +63,16 @@ for _module in (
     "instruments",
     "live",
     "run",
+    "scan",
     "files",
     "recorded",
     "care",
     "exporting",
     "simulate",
+    "serve",
+    "queueing",
+    "controlling",
+    "gui",
 ):
     importlib.import_module(f"labctl.cli.{_module}").add_to(app)
 

@@ -48,7 +48,7 @@ class JsonDisplay(QuietDisplay):
 
     def show(self, status: RunStatus) -> None:
         """Print `status` unless it is the one printed last."""
-        if status is not self._last:
+        if status != self._last:
             self._last = status
             print_json({"event": "status", **status.to_dict()})
 

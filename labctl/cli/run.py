@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
-from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from labctl.cli.exit_codes import ExitCode
+from labctl.cli.following import follow
 from labctl.cli.options import (
     BenchOption,
     ConfigOption,
@@ -22,23 +20,25 @@ from labctl.cli.options import (
     SpeedOption,
     chosen_config,
 )
+from labctl.cli.run_options import (
+    ApplyOption,
+    ArmOption,
+    DetachOption,
+    OutOption,
+    ParameterOption,
+    ProgressOption,
+    ProgressStyle,
+    RunWanted,
+    TruthOption,
+    parse_parameters,
+)
 from labctl.errors import ConfigError
 
 if TYPE_CHECKING:
     from labctl.cli.progress import Display
     from labctl.runs import Experiment, LabSession, Run, RunOutcome
 
-__all__ = ["add_to", "drive"]
-
-_POLL_S = 0.05
-
-
-class ProgressStyle(StrEnum):
-    """How progress is told."""
-
-    BAR = "bar"
-    JSON = "json"
-    NONE = "none"
+__all__ = ["add_to", "drive", "perform"]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,154 +49,153 @@ def add_to(app: typer.Typer) -> None:
 def run(  # noqa: PLR0913  options of a command
     experiment: Annotated[str, typer.Argument(help="An experiment of `labctl list experiments`.")],
     *,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("--parameter", "-p", help="A parameter of the experiment, NAME=VALUE."),
-    ] = None,
+    parameter: ParameterOption = None,
     config: ConfigOption = None,
     bench: BenchOption = None,
     simulated: SimulatedOption = False,
     seed: SeedOption = 0,
     speed: SpeedOption = 1.0,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder of the run file.", show_default=False)
-    ] = None,
-    arm: Annotated[
-        bool | None,
-        typer.Option("--arm/--no-arm", help="Let the run switch on the light it needs, or not."),
-    ] = None,
-    apply: Annotated[
-        bool,
-        typer.Option("--apply", help="Keep the measured delays as the bench's calibration."),
-    ] = False,
-    truth: Annotated[
-        Path | None,
-        typer.Option("--truth", help="List every simulated tag in this file.", show_default=False),
-    ] = None,
-    progress: Annotated[
-        ProgressStyle, typer.Option("--progress", help="How progress is told.")
-    ] = ProgressStyle.BAR,
+    out: OutOption = None,
+    arm: ArmOption = None,
+    apply: ApplyOption = False,
+    truth: TruthOption = None,
+    detach: DetachOption = False,
+    progress: ProgressOption = ProgressStyle.BAR,
     json: JsonOption = False,
 ) -> int:
     """Run an experiment, record it, and print its result.
 
-    Ctrl-C aborts: instruments are made safe, the file is closed and says so. A second Ctrl-C
-    does not wait for the file, but still makes everything safe.
+    Where an acquisition service has the configuration open, the run goes on in it. Ctrl-C
+    aborts: instruments are made safe, the file is closed and says so. A second Ctrl-C does not
+    wait for the file, but still makes everything safe.
     """
-    from labctl.cli.output import note  # noqa: PLC0415  --help must stay fast
+    return perform(
+        RunWanted(
+            file=chosen_config(config, bench),
+            experiment=experiment,
+            parameters=parse_parameters(parameter or []),
+            simulated=simulated,
+            seed=seed,
+            speed=speed,
+            out=out,
+            arm=arm,
+            apply=apply,
+            truth=truth,
+            detach=detach,
+            progress=progress,
+            json=json,
+        )
+    )
+
+
+def perform(wanted: RunWanted) -> int:
+    """Run what is wanted, in the service of its configuration or in this process.
+
+    Raises:
+        ConfigError: unknown experiment, wrong parameters, or options that do not go together.
+    """
+    from labctl.cli.attaching import perform_attached, service_of  # noqa: PLC0415  --help is fast
+    from labctl.cli.output import note  # noqa: PLC0415
     from labctl.runs import load_experiment, open_lab  # noqa: PLC0415
 
-    found = load_experiment(experiment)
-    parameters = _parse(parameter or [])
-    found.parse(parameters)
-    if apply and found.calibrates is None:
+    found = load_experiment(wanted.experiment)
+    parsed = found.parse(wanted.parameters)
+    if wanted.apply and found.calibrates is None:
         raise ConfigError(f"--apply: experiment {found.name} measures nothing to keep")
-    file = chosen_config(config, bench)
-    with open_lab(file, simulated=simulated, seed=seed, speed=speed, truth_file=truth) as lab:
-        armed = _arm(lab, found, arm)
-        with _display(progress, json=json) as display:
-            started = lab.start(found, parameters, folder=out, arm=armed)
+    service = None if wanted.has_own_world else service_of(wanted.file, wanted.simulated)
+    if service is not None:
+        return perform_attached(wanted, service, needs_light=found.lights(parsed))
+    if wanted.detach:
+        raise ConfigError(
+            f"--detach: no acquisition service has {wanted.file} open to let the run go on",
+            hint="Start one with `labctl serve`, or leave --detach out.",
+        )
+    with open_lab(
+        wanted.file,
+        simulated=wanted.simulated,
+        seed=wanted.seed,
+        speed=wanted.speed,
+        truth_file=wanted.truth,
+    ) as lab:
+        armed = _arm(lab, found, wanted.arm, needs_light=found.lights(parsed))
+        with display_of(wanted) as display:
+            started = lab.start(found, wanted.parameters, folder=wanted.out, arm=armed)
             outcome = drive(lab, started, display)
-        if apply and outcome.result is not None:
+        if wanted.apply and outcome.result is not None:
             note(f"calibration written to {lab.apply_calibration(found, outcome)}")
-    return _report(outcome, lab, json=json, progress=progress)
+    return report(outcome, wanted)
 
 
-def _parse(texts: list[str]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for text in texts:
-        name, separator, value = text.partition("=")
-        if not separator:
-            raise ConfigError(f'parameter "{text}" is not NAME=VALUE')
-        values[name.strip()] = value.strip()
-    return values
-
-
-def _arm(lab: LabSession, experiment: Experiment[Any], arm: bool | None) -> bool:  # noqa: FBT001
+def _arm(
+    lab: LabSession,
+    experiment: Experiment[Any],
+    arm: bool | None,  # noqa: FBT001
+    *,
+    needs_light: bool,
+) -> bool:
     """Return whether the run may switch light on, asking where nobody has said."""
     from labctl.cli.output import note, simulated_badge  # noqa: PLC0415
 
     if any(lab.is_device_simulated(name) for name in lab.devices):
         simulated_badge()
-    if not experiment.needs_light or arm is not None:
+    if not needs_light or arm is not None:
         return bool(arm)
     if lab.arms_by_itself:
         note("armed by itself: every instrument of this bench is simulated")
         return True
-    lasers = ", ".join(f"{laser.name} ({laser.power_mw:g} mW)" for laser in lab.bench.lasers)
+    lasers = [f"{laser.name} ({laser.power_mw:g} mW)" for laser in lab.bench.lasers]
+    return ask_for_light(experiment.name, lasers)
+
+
+def ask_for_light(experiment: str, lasers: list[str]) -> bool:
+    """Return whether the person at the terminal lets the lasers be switched on.
+
+    Raises:
+        ConfigError: nobody is there to answer.
+    """
+    listed = ", ".join(lasers)
     if not sys.stdin.isatty():
         raise ConfigError(
-            f"{experiment.name} needs light from {lasers}; say --arm to switch it on, "
+            f"{experiment} needs light from {listed}; say --arm to switch it on, "
             "or --no-arm to run with the lasers as they are"
         )
-    return typer.confirm(
-        f"{experiment.name} switches on {lasers}. Is the beam path safe?", err=True
-    )
+    return typer.confirm(f"{experiment} switches on {listed}. Is the beam path safe?", err=True)
 
 
-def _display(style: ProgressStyle, *, json: bool) -> Display:
+def display_of(wanted: RunWanted) -> Display:
+    """Return what shows the progress of the run."""
     from labctl.cli.progress import BarDisplay, JsonDisplay, QuietDisplay  # noqa: PLC0415
 
-    if style is ProgressStyle.JSON:
+    if wanted.progress is ProgressStyle.JSON:
         return JsonDisplay()
-    return QuietDisplay() if json or style is ProgressStyle.NONE else BarDisplay()
+    is_quiet = wanted.json or wanted.progress is ProgressStyle.NONE
+    return QuietDisplay() if is_quiet else BarDisplay()
 
 
 def drive(lab: LabSession, run_: Run, display: Display) -> RunOutcome:
-    """Show a run until it ends; interrupts abort it."""
-    with _Interrupts(lab, run_):
-        while True:
-            outcome = run_.wait(_POLL_S)
-            display.show(run_.status)
-            if outcome is not None:
-                return outcome
+    """Show a run until it ends; interrupts abort it, a second one does not wait for its file."""
 
-
-class _Interrupts:
-    """Ctrl-C and termination abort the run; a second one does not wait for the file."""
-
-    def __init__(self, lab: LabSession, run_: Run) -> None:
-        self._lab = lab
-        self._run = run_
-        self._before: dict[int, Any] = {}
-        self._is_aborting = False
-
-    def __enter__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._handle)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _handle(self, number: int, _: object) -> None:
-        if not self._is_aborting:
-            self._is_aborting = True
-            self._run.abort(
-                "interrupted from the keyboard" if number == signal.SIGINT else "terminated"
-            )
-            return
-        # The handler interrupts the main thread, which may hold a lock: the work is another's.
-        thread = threading.Thread(target=self._leave_at_once, name="second interrupt")
-        thread.start()
-
-    def _leave_at_once(self) -> None:
-        report = self._lab.make_safe()
-        os.write(2, f"{report}\n".encode())
+    def leave() -> None:
+        report_ = lab.make_safe()
+        os.write(2, f"{report_}\n".encode())
         os._exit(ExitCode.ABORTED)
 
+    def leave_at_once() -> None:
+        # A signal's handler interrupts the main thread, which may hold a lock.
+        threading.Thread(target=leave, name="second interrupt").start()
 
-def _report(
-    outcome: RunOutcome, lab: LabSession, *, json: bool, progress: ProgressStyle
-) -> ExitCode:
+    return follow(run_, display, leave_at_once)
+
+
+def report(outcome: RunOutcome, wanted: RunWanted) -> ExitCode:
+    """Print how a run ended and what it found; return the command's exit code."""
     from labctl.cli.output import print_json, say  # noqa: PLC0415  --help must stay fast
     from labctl.cli.results import outcome_dict, print_result  # noqa: PLC0415
 
-    if json or progress is ProgressStyle.JSON:
-        event = {"event": "end"} if progress is ProgressStyle.JSON else {}
+    if wanted.json or wanted.progress is ProgressStyle.JSON:
+        event = {"event": "end"} if wanted.progress is ProgressStyle.JSON else {}
         print_json({**event, **outcome_dict(outcome)})
     else:
         print_result(outcome.result, outcome.warnings)
         say(f"{outcome.status}{': ' + outcome.reason if outcome.reason else ''} — {outcome.path}")
-    del lab
     return ExitCode.FINISHED if outcome.status == "finished" else ExitCode.ABORTED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import sys
 import threading
@@ -170,12 +169,15 @@ class LabSession(Lab):
         return outcome
 
     def end_run(self, reason: str) -> None:
-        """Abort the run under way, if there is one, and wait for its end."""
+        """Abort the run under way, if there is one, and wait for its end.
+
+        Raises:
+            RunError: it failed at the end.
+        """
         run = self._run
         if run is not None and run.status.state in _UNDER_WAY:
             run.abort(reason)
-            with contextlib.suppress(RunError):
-                self._wait(run)
+            self._wait(run)
 
     def apply_calibration(self, experiment: str | Experiment[Any], outcome: RunOutcome) -> Path:
         """Write what a calibrating run measured to the bench's calibration file; return it.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
-from labctl.errors import InterlockError, LinkError
+from labctl.errors import InterlockError, LinkError, RunError
 from labctl.lab import LoadedBench
 from labctl.lab.alarms import AlarmBook
 from labctl.lab.monitor import Monitor
@@ -197,12 +197,17 @@ class Service:
             self._closing.callback(part.close)
             part.start()
         # Ended first: the run under way while everything still watches, and no other after it.
-        self._closing.callback(self.session.end_run, "the service was stopped")
+        self._closing.callback(self._end_run)
         self._closing.callback(self.queue.close)
         self.queue.start()
         self._report_interruption()
         # The last step: from now on clients find the service.
         self.session.control.announce(service=self.publisher.endpoint)
+
+    def _end_run(self) -> None:
+        # How it failed is in its file and in the log; everything else must still be closed.
+        with suppress(RunError):
+            self.session.end_run("the service was stopped")
 
     def _report_interruption(self) -> None:
         found = self._journal.interrupted

@@ -19,6 +19,8 @@ from typing import Any, Self, TypeAlias
 import pytest
 
 from labctl.cli.main import run_command
+from labctl.lab import load_bench
+from labctl.service import Service
 from simulated_devices.lab import SimulatedLab
 from simulated_devices.wire import Port
 
@@ -50,6 +52,24 @@ alice_h = {{}}
 alice_v = {{}}
 bob_h = {{}}
 bob_v = {{}}
+"""
+#: Without a figure to draw: what is tested here is where it runs.
+QUICK = """
+from labctl.runs import Experiment, Parameters, Point, Progress, settle
+
+class Choice(Parameters):
+    settle_s: float = 0.1
+    fails: bool = False
+
+def plan(bench, choice):
+    for number in (1, 2):
+        yield Progress(number / 4, "settling")
+        yield from settle(bench, choice.settle_s)
+        yield Point(number, 2, {"reading_mw": float(number)})
+    if choice.fails:
+        raise RuntimeError("the sample fell off")
+
+EXPERIMENT = Experiment("quick", "", Choice, plan, needs_light=True, points=lambda _: 2)
 """
 _LABCTL = [sys.executable, "-m", "labctl.cli.main"]
 
@@ -151,6 +171,24 @@ def bench(tmp_path: Path) -> Path:
         encoding="utf-8",
     )
     return file
+
+
+@pytest.fixture
+def service(bench: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """Return a service of the bench in this process, at many times the wall's speed.
+
+    In the folder where commands run is `quick.py`, an experiment.
+    """
+    (here / "quick.py").write_text(QUICK)
+    monkeypatch.setenv("LABCTL_DATA_FOLDER", str(here / "runs"))
+    with Service(load_bench(bench), simulated=True, speed=5) as opened:
+        yield opened
+
+
+@pytest.fixture
+def at(bench: Path) -> tuple[str, ...]:
+    """Return the options that name the bench of the service."""
+    return ("--simulated", "--config", str(bench))
 
 
 @pytest.fixture

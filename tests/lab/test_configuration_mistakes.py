@@ -15,7 +15,7 @@ ALICE_H = '[detectors.alice_h]\ntagger = "tagger"\nchannel = 1'
 CASES = {
     "an unknown key of the top level": (
         ("[lab]", "[labb]"),
-        'labb: unknown key (did you mean "lab"?); known are: version, lab, data, coincidences',
+        'labb: unknown key (did you mean "lab"?); known are: version, lab, data, ',
     ),
     "an unknown driver": (
         DRIVER,

@@ -34,7 +34,7 @@ def client(lab: Lab) -> OpenLabClient:
 
 
 def answer(client: OpenLabClient, data: bytes) -> dict[str, Any]:
-    reply: dict[str, Any] = json.loads(request(client.endpoint, data, 5.0))
+    reply: dict[str, Any] = json.loads(request(client.endpoint, data, 5.0, password=client.token))
     return reply
 
 
@@ -175,6 +175,26 @@ def test_a_laboratory_is_found_by_its_configuration_and_kind(lab: Lab, tmp_path:
         assert len(find_open_labs()) == 2
         assert [client.config for client in find_open_labs(other)] == [other]
         assert find_open_labs(other, simulated=False) == []
+
+
+def test_what_is_announced_is_found_and_the_token_is_not_shown(lab: Lab) -> None:
+    (before,) = find_open_labs()
+    lab.control.announce(service="tcp://127.0.0.1:1234")
+
+    (after,) = find_open_labs()
+
+    assert (before.is_service, after.is_service) == (False, True)
+    assert after.service == "tcp://127.0.0.1:1234"
+    assert after.ask("status")["status"]["simulated"] is True
+    assert after.token not in repr(after)
+    assert lab.control.is_token(after.token)
+    assert not lab.control.is_token(after.token[:-1])
+
+
+def test_a_stranger_without_the_token_gets_no_answer(client: OpenLabClient) -> None:
+    for password in ("", client.token[:-1]):
+        with pytest.raises(ReplyTimeoutError):
+            request(client.endpoint, message(client), 0.1, password=password)
 
 
 def test_a_closed_laboratory_is_not_found_and_does_not_answer() -> None:

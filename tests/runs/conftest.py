@@ -10,10 +10,21 @@ from typing import Any, TypeAlias
 import pytest
 
 from labctl.lab import Bench, bench_path
-from labctl.runs import Experiment, LabSession, Parameters, Plan, open_lab
+from labctl.runs import (
+    Experiment,
+    LabSession,
+    Parameters,
+    Plan,
+    Run,
+    RunOutcome,
+    load_experiment,
+    open_lab,
+)
 
 OpenBench: TypeAlias = Callable[..., LabSession]
 MakeExperiment: TypeAlias = Callable[..., Experiment[Parameters]]
+StartScan: TypeAlias = Callable[..., Run]
+Scan: TypeAlias = Callable[..., RunOutcome]
 WaitUntil: TypeAlias = Callable[[Callable[[], object]], None]
 
 
@@ -75,3 +86,41 @@ def wait_until() -> WaitUntil:
             time.sleep(0.002)
 
     return wait
+
+
+@pytest.fixture
+def start_scan(monkeypatch: pytest.MonkeyPatch) -> StartScan:
+    """Return a starter of scans of a plan, which is found by its name as an installed one is."""
+    scanned: dict[str, Experiment[Parameters]] = {}
+    monkeypatch.setattr(
+        "labctl.runs.scanning.load_experiment",
+        lambda name: scanned.get(name) or load_experiment(name),
+    )
+
+    def start(
+        lab: LabSession,
+        plan: Callable[[Bench], Plan[Any]],
+        axes: list[str],
+        *,
+        needs_light: bool = False,
+        points: int = 1,
+    ) -> Run:
+        name = plan.__name__
+        scanned[name] = Experiment(
+            name, "", Parameters, lambda bench, _: plan(bench), needs_light, lambda _: points
+        )
+        return lab.start("scan", {"axes": axes, "each": name})
+
+    return start
+
+
+@pytest.fixture
+def scan(start_scan: StartScan) -> Scan:
+    """Return a starter of scans that waits for their ends."""
+
+    def run(*arguments: Any, **about: Any) -> RunOutcome:
+        outcome = start_scan(*arguments, **about).wait(30)
+        assert outcome is not None
+        return outcome
+
+    return run

@@ -218,7 +218,7 @@ def test_a_tagger_that_is_unplugged_during_a_dwell_fails_the_run(
     open_bench: Open, wait_until: Wait
 ) -> None:
     lab = open_bench(speed=1)
-    run = lab.start("counting", {"dwell_s": 5.0})
+    run = lab.start("counting", {"dwell_s": 5.0}, on_fault="abort")
     wait_until(lambda: lab.run_status.fraction > 0.02)
 
     lab.simulation.instruments["tagger"].port.unplug()

@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labctl.errors import LinkError, ReplyTimeoutError
-from labctl.transport.messages import MAX_MESSAGE_BYTES, MessageServer, request
+from labctl.transport.messages import (
+    MAX_MESSAGE_BYTES,
+    MessageClient,
+    MessageServer,
+    request,
+)
+from tests.transport.strangers import resident_bytes, send_without_end
 
 
 def test_a_request_gets_its_reply() -> None:
@@ -147,6 +153,108 @@ def test_slow_requests_do_not_keep_others_waiting() -> None:
         for thread in slow:
             thread.join()
     assert replies == [b"slow"] * 3
+
+
+def test_hung_requests_never_keep_another_waiting() -> None:
+    """Whatever is free takes the next request; none is kept for a worker that is busy."""
+    released = threading.Event()
+
+    def handle(message: bytes) -> bytes:
+        if message == b"hung":
+            released.wait(30.0)
+        return message
+
+    with MessageServer(handle) as server, MessageClient(server.endpoint) as client:
+        hung = [threading.Thread(target=client.ask, args=(b"hung", 30.0)) for _ in range(12)]
+        for thread in hung:
+            thread.start()
+        for _ in range(40):
+            assert client.ask(b"safe", 5.0) == b"safe"
+        released.set()
+        for thread in hung:
+            thread.join()
+
+
+def test_a_client_keeps_its_connection() -> None:
+    with MessageServer(lambda message: message) as server, MessageClient(server.endpoint) as client:
+        for n in range(50):
+            assert client.ask(b"%d" % n, 5.0) == b"%d" % n
+        assert len(client._idle) == 1
+
+
+def test_a_late_reply_is_never_taken_for_the_next_one() -> None:
+    released = threading.Event()
+
+    def handle(message: bytes) -> bytes:
+        if message == b"late":
+            released.wait(10.0)
+        return message
+
+    with MessageServer(handle) as server, MessageClient(server.endpoint) as client:
+        with pytest.raises(ReplyTimeoutError, match=r"no answer within 0\.05 s"):
+            client.ask(b"late", 0.05)
+        released.set()
+        assert client.ask(b"next", 5.0) == b"next"
+
+
+def test_a_server_that_is_gone_is_not_waited_for() -> None:
+    server = MessageServer(lambda message: message)
+    with MessageClient(server.endpoint) as client:
+        server.close()
+        began_s = time.monotonic()
+        with pytest.raises(LinkError, match="the process that was asked is gone"):
+            client.ask(b"x", 60.0, is_there=lambda: False)
+        assert time.monotonic() - began_s < 10.0
+
+
+def test_closing_a_client_ends_what_waits_in_other_threads() -> None:
+    released = threading.Event()
+    asked = threading.Event()
+    errors: list[LinkError] = []
+
+    def handle(message: bytes) -> bytes:
+        asked.set()
+        released.wait(30.0)
+        return message
+
+    with MessageServer(handle) as server:
+        client = MessageClient(server.endpoint)
+
+        def ask() -> None:
+            try:
+                client.ask(b"x", 60.0)
+            except LinkError as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert asked.wait(5.0)
+        client.close()
+        thread.join()
+        released.set()
+    assert "this client was closed" in str(errors[0])
+    with pytest.raises(LinkError, match="this client was closed"):
+        client.ask(b"x", 1.0)
+
+
+def test_a_server_with_a_password_answers_only_who_knows_it() -> None:
+    def is_password(text: str) -> bool:
+        return text == "sesame"
+
+    with MessageServer(lambda message: message, is_password=is_password) as server:
+        for wrong in ("", "barley", "sesam", "ü"):
+            with pytest.raises(ReplyTimeoutError):
+                request(server.endpoint, b"x", 0.1, password=wrong)
+        assert request(server.endpoint, b"x", 5.0, password="sesame") == b"x"  # noqa: S106
+
+
+def test_a_message_without_end_from_a_stranger_costs_no_memory() -> None:
+    with MessageServer(lambda message: message, is_password=lambda text: text == "a") as server:
+        before = resident_bytes()
+        with pytest.raises(OSError):  # noqa: PT011  broken pipe, or reset
+            send_without_end(server.port)
+        assert resident_bytes() - before < 20_000_000
+        assert request(server.endpoint, b"x", 5.0, password="a") == b"x"  # noqa: S106
 
 
 def test_a_handler_that_fails_costs_one_answer_and_no_worker() -> None:
