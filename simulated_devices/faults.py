@@ -16,6 +16,7 @@ from typing import Any
 
 from labctl.errors import LimitError, nearest
 from simulated_devices.instrument import Fault, Instrument, faults_of
+from simulated_devices.standing_faults import FaultLedger, StandingFault, plain
 from simulated_devices.wire import Port
 from simulated_devices.world import World
 from simulated_devices.world.node import Node
@@ -63,11 +64,20 @@ class FaultMenu:
         self._instruments = instruments
         self._world = world
         self.log: list[AppliedFault] = []
+        ports = {
+            name: {0: instrument.port, **instrument.companion_ports}
+            for name, instrument in instruments.items()
+        }
+        self._ledger = FaultLedger(ports, world.nodes)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Where something can go wrong: instruments first, then the other parts of the world."""
         return tuple(dict.fromkeys((*self._instruments, *self._world.nodes)))
+
+    def standing(self) -> tuple[StandingFault, ...]:
+        """Return what is still wrong, and what mends it."""
+        return self._ledger.standing()
 
     def kinds(self, name: str) -> tuple[FaultKind, ...]:
         """Return what can go wrong at `name`.
@@ -99,6 +109,8 @@ class FaultMenu:
             calls[kind](**given)
         else:
             self._world.nodes[name].change(**given)
+        defaults = {a.name: a.default for a in known[kind].arguments if kind != "change"}
+        self._ledger.note(self._world.time_ps, name, kind, defaults | given)
         self.log.append(AppliedFault(self._world.time_ps, name, kind, given))
         return self.log[-1]
 
@@ -111,10 +123,23 @@ class FaultMenu:
         calls: dict[str, Fault] = {}
         node = self._world.nodes.get(name)
         if node is not None:
-            calls |= getattr(node, "faults", {})
+            calls |= {**getattr(node, "faults", {}), "restore": self._restore_of(name)}
         if (instrument := self._instruments.get(name)) is not None:
             calls = self._wire_calls(name, instrument) | dict(faults_of(instrument)) | calls
         return calls
+
+    def _restore_of(self, name: str) -> Fault:
+        def restore(*, parameter: str = "") -> None:
+            """Give it the parameters that it was made with, or only the one that is named."""
+            known = self._ledger.parameters_of(name)
+            if parameter and parameter not in known:
+                raise LimitError(
+                    f'{name} restore: parameter = "{parameter}" is unknown'
+                    f"{nearest(parameter, known)}; there are: {', '.join(known)}"
+                )
+            self._ledger.restore(name, parameter)
+
+        return restore
 
     def _wire_calls(self, name: str, instrument: Instrument) -> dict[str, Fault]:
         ports = {0: instrument.port, **instrument.companion_ports}
@@ -180,7 +205,7 @@ def _described(kind: str, call: Callable[..., None]) -> FaultKind:
 def _change_of(node: Node[Any]) -> FaultKind:
     fields: Iterable[tuple[str, Any]] = type(node.parameters).model_fields.items()
     arguments = tuple(
-        Argument(name, _type_name(field.annotation), getattr(node.parameters, name))
+        Argument(name, _type_name(field.annotation), plain(getattr(node.parameters, name)))
         for name, field in fields
         if name not in node.wiring
     )

@@ -17,6 +17,7 @@ from simulated_devices.faults import AppliedFault, FaultKind, FaultMenu
 from simulated_devices.instrument import Builder, Instrument, Surroundings
 from simulated_devices.library_port import open_library
 from simulated_devices.parameter_log import ParameterLog, parameter_file
+from simulated_devices.standing_faults import StandingFault
 from simulated_devices.truth import TruthLog
 from simulated_devices.wire import Port, PortWire
 from simulated_devices.world import SLICE_PS, History, World, WorldParameters
@@ -214,6 +215,12 @@ class SimulatedLab:
     def fault_log(self) -> tuple[AppliedFault, ...]:
         """What has gone wrong so far, in order."""
         return tuple(self._faults.log)
+
+    @property
+    def standing_faults(self) -> tuple[StandingFault, ...]:
+        """What is still wrong, and what mends it."""
+        with self._stepping:
+            return self._faults.standing()
 
     @property
     def is_stepped(self) -> bool:

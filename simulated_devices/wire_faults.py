@@ -159,6 +159,16 @@ class WireFaults:
         )  # fmt: skip
         return {kind.__name__: kind for kind in kinds}
 
+    @property
+    def standing(self) -> frozenset[str]:
+        """Names of the faults that are not over."""
+        now_s = self._bench_s()
+        with self._changed:
+            found = {kind for kind, spell in self._spells.items() if not spell.is_over(now_s)}
+            if self.is_hung_up or math.isfinite(self._bytes_left):
+                found.add("hang_up")
+        return frozenset(found)
+
     def take_command(self) -> tuple[bool, list[bytes]]:
         """Return whether a command gets through, and what arrives at the host before its reply."""
         now_s = self._bench_s()

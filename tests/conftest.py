@@ -25,7 +25,16 @@ settings.register_profile("desk", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 #: A thread whose name begins like this is ours, and whoever started it must have joined it.
-OUR_THREADS = ("control ", "pump ", "recorder", "run ", "safe", "simulated lab", "writer")
+OUR_THREADS = (
+    "control ",
+    "monitor",
+    "pump ",
+    "recorder",
+    "run ",
+    "safe",
+    "simulated lab",
+    "writer",
+)
 THREADS_END_WITHIN_S = 3.0
 
 PUMP = "ASRL/dev/ttyUSB0::INSTR"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.lab.config import InstrumentConfig
+from labctl.lab import bench_path, check_table
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 #: Setting up an environment is what continuous integration does before it comes here.
@@ -82,9 +82,11 @@ def test_every_python_block_runs_in_the_order_given(
 
 
 def test_every_toml_block_is_valid_configuration() -> None:
+    whole = tomllib.loads(bench_path("default").read_text(encoding="utf-8"))
     for block in blocks("toml"):
-        for table in tomllib.loads(block)["instruments"].values():
-            InstrumentConfig.model_validate(table)
+        for name, tables in tomllib.loads(block).items():
+            whole[name] = {**whole.get(name, {}), **tables}
+    check_table(whole, Path("README.md"), "")
 
 
 def test_the_example_of_a_tested_script_passes(tmp_path: Path) -> None:

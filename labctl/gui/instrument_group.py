@@ -18,7 +18,7 @@ from labctl.gui.theme import Theme
 __all__ = ["InstrumentGroup"]
 
 #: What other rows of the same instrument depend on.
-_CONCERNS_ALL = frozenset({"is_moving", "interlock_is_open", "key_is_on"})
+_CONCERNS_ALL = frozenset({"is_moving", "interlock_is_open", "key_is_on", "fault"})
 
 
 class InstrumentGroup(QFrame):

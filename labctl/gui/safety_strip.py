@@ -152,7 +152,7 @@ class SafetyStrip(QFrame):
             entry = values.get("detectors_enabled")
             if entry is None:
                 continue
-            word = _bias_word(entry)
+            word = _bias_word(entry, values.get("bias_ua"))
             found[f"{name} bias"] = (f"{word}  {name}", *_ground(colors, word))
         return found
 
@@ -170,9 +170,13 @@ class SafetyStrip(QFrame):
         }
 
 
-def _bias_word(entry: dict[str, Any]) -> str:
+def _bias_word(entry: dict[str, Any], bias: dict[str, Any] | None) -> str:
     if entry.get("state") not in {"fresh", "held"}:
         return "? bias unknown"
+    currents = (bias or {}).get("value")
+    if entry.get("value") and isinstance(currents, list) and not any(currents):
+        # Enabled and blind: what everything off leaves behind.
+        return "○ bias zero"
     return "● bias on" if entry.get("value") else "○ bias off"
 
 

@@ -50,10 +50,18 @@ def why_no_emission(link: ServiceLink, instrument: str) -> str:
         )
         if rule["state"] == "violated" and concerns:
             return f"interlock {rule['name']}: {rule['reason'] or rule['when']}"
-    if (values.get("interlock_is_open") or {}).get("value") is True:
+    return _why_not_ready(instrument, values)
+
+
+def _why_not_ready(instrument: str, values: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what the readings that lasers have say against light."""
+    read = {name: entry["value"] for name, entry in values.items()}
+    if read.get("interlock_is_open") is True:
         return f"the interlock of {instrument} is open"
-    if (values.get("key_is_on") or {}).get("value") is False:
+    if read.get("key_is_on") is False:
         return f"the key of {instrument} is off"
+    if read.get("fault") not in {None, "", "none"}:
+        return f"{instrument} reports a fault: {read['fault']}"
     return ""
 
 

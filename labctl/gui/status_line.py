@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QLabel, QStatusBar
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar
 
 from labctl.gui.link import ServiceLink
 from labctl.gui.theme import Theme
@@ -15,6 +16,14 @@ __all__ = ["StatusLine", "size_text"]
 
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _PS_PER_S: Final = 1e12
+_TIPS: Final = {
+    "service": "Connection to the acquisition service",
+    "control": "Who holds control of the laboratory",
+    "tagger": "Tag streams and what the taggers say they lost",
+    "file": "Run file; up to this tag time everything is safe on the disk",
+    "disk": "Free space on the disk of the data folder",
+    "time": "Service: how late its clock ticks. Window: time to draw one update",
+}
 
 
 def size_text(n_bytes: float | None) -> str:
@@ -29,6 +38,32 @@ def size_text(n_bytes: float | None) -> str:
     return f"{size:.3g} {_UNITS[-1]}"
 
 
+class _FileLabel(QLabel):
+    """Takes the room that is left, and leaves out the middle of what does not fit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._whole = ""
+        self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def setText(self, text: str) -> None:  # noqa: N802  Qt's name
+        """Show the text, or what fits of it."""
+        self._whole = text
+        self.setToolTip(f"{_TIPS['file']}\n{text}")
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt's name
+        """Show what fits now."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        middle = Qt.TextElideMode.ElideMiddle
+        fitting = self.fontMetrics().elidedText(self._whole, middle, self.width())
+        super().setText(fitting)
+
+
 class StatusLine(QStatusBar):
     """One short text per subject, each with a tooltip that says what it means."""
 
@@ -37,17 +72,7 @@ class StatusLine(QStatusBar):
         self._link, self._theme = link, theme
         self._frame_ms = 0.0
         self._began_s: float | None = None
-        self._labels = {
-            name: self._label(name, tip)
-            for name, tip in {
-                "service": "Connection to the acquisition service",
-                "control": "Who holds control of the laboratory",
-                "tagger": "Tag streams and what the taggers say they lost",
-                "file": "Run file; up to this tag time everything is safe on the disk",
-                "disk": "Free space on the disk of the data folder",
-                "time": "Service: how late its clock ticks. Window: time to draw one update",
-            }.items()
-        }
+        self._labels = {name: self._label(name, tip) for name, tip in _TIPS.items()}
         self.setSizeGripEnabled(True)
         link.updated.connect(self._take)
         link.state_changed.connect(lambda _: self.draw())
@@ -70,10 +95,10 @@ class StatusLine(QStatusBar):
         self._labels["time"].setText(f"{service}window {self._frame_ms:.0f} ms")
 
     def _label(self, name: str, tip: str) -> QLabel:
-        label = QLabel()
+        label = _FileLabel() if name == "file" else QLabel()
         label.setAccessibleName(f"status of {name}")
         label.setToolTip(tip)
-        self.addPermanentWidget(label, 0)
+        self.addPermanentWidget(label, 1 if name == "file" else 0)
         return label
 
     def _take(self, topic: str, _: object) -> None:

@@ -142,7 +142,8 @@ class Theme(QObject):
             # Yellow on white cannot be seen.
             color = color.darker(140)
         style = _STYLES[number // len(SERIES) % len(_STYLES)]
-        return pg.mkPen(color, width=1, style=style)
+        pen: QPen = pg.mkPen(color, width=1, style=style)
+        return pen
 
     def _palette(self) -> QPalette:
         colors = self.colors

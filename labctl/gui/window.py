@@ -15,10 +15,12 @@ from PySide6.QtWidgets import (
 )
 
 from labctl.errors import LabError
+from labctl.gui.align_window import AlignWindow
 from labctl.gui.all_off import AllOffKey
 from labctl.gui.banner import Banner
 from labctl.gui.commands import Command, Commands
 from labctl.gui.counter_cards import CounterCards
+from labctl.gui.devices_window import DevicesWindow
 from labctl.gui.help_window import HelpWindow
 from labctl.gui.histogram_panel import HistogramPanel
 from labctl.gui.instrument_dock import InstrumentDock
@@ -31,6 +33,7 @@ from labctl.gui.rates_panel import RatesPanel
 from labctl.gui.result_panel import ResultPanel
 from labctl.gui.run_bar import RunBar
 from labctl.gui.safety_strip import SafetyStrip
+from labctl.gui.simulation_window import SimulationWindow
 from labctl.gui.snapshot import Snapshot
 from labctl.gui.status_line import StatusLine
 from labctl.gui.theme import DARK, LIGHT, Theme
@@ -61,6 +64,9 @@ class MainWindow(QMainWindow):
         self._add_center()
         self._add_docks()
         self.setStatusBar(self.status)
+        self.devices = DevicesWindow(link, theme, self.commands, self)
+        self.align = AlignWindow(link, theme, self.commands, self)
+        self.simulation = SimulationWindow(link, theme, self.commands, self)
         self._fill_menus()
         self._restore()
         self.commands.refused.connect(self.banner.tell)

@@ -30,6 +30,7 @@ class KnownValues:
     """
 
     def __init__(self, lab: Lab, publish: Callable[[str, Mapping[str, Any]], object]) -> None:
+        self._lab = lab
         self._publish = publish
         self._lock = threading.Lock()
         self._values: dict[str, dict[str, dict[str, Any]]] = {
@@ -43,12 +44,22 @@ class KnownValues:
 
     def take(self, changed: Values) -> None:
         """Take what the monitor read, and tell the clients."""
+        known = {
+            name: {setting: self._as_known(name, entry) for setting, entry in settings.items()}
+            for name, settings in changed.items()
+        }
         with self._lock:
-            for name, settings in changed.items():
-                self._values.setdefault(name, {}).update(
-                    {setting: dict(entry) for setting, entry in settings.items()}
-                )
-        self._publish("instruments", dict(changed))
+            for name, settings in known.items():
+                self._values.setdefault(name, {}).update(settings)
+        self._publish("instruments", known)
+
+    def _as_known(self, name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an entry as it is told: what cannot be asked now is held, not neglected."""
+        pump = self._lab.bench.pumps.get(name)
+        is_streaming = pump is not None and pump.is_running
+        if is_streaming and entry["state"] == "stale":
+            return {**entry, "state": "held"}
+        return dict(entry)
 
     def note(self, instrument: str, setting: str, value: Any) -> None:
         """Take what was just set; the next reading confirms or corrects it."""

@@ -29,6 +29,8 @@ def open_left_behind(path: Path) -> tuple[h5py.File, list[int]]:
     try:
         file, places = open_mended(path, was_closed=False)
         if not has_begun(path):
+            # HDF5 writes in an order of its own, so every part has to be looked at.
+            _look_at_all(file)
             file[_LAST_CREATED].id.get_storage_size()
     except _READ_ERRORS as error:
         if has_begun(path):
@@ -53,3 +55,10 @@ def open_mended(path: Path, *, was_closed: bool) -> tuple[h5py.File, list[int]]:
         return file, []
     file.close()
     return h5py.File(ClosedView(path, instead), "r"), sorted(instead)
+
+
+def _look_at_all(group: h5py.Group) -> None:
+    for part in group.values():
+        dict(part.attrs)
+        if isinstance(part, h5py.Group):
+            _look_at_all(part)

@@ -77,7 +77,9 @@ class RunScan:
                 self.is_growing = True
                 return h5py.File(self.path, "r", libver="latest", swmr=True)
             file, places = open_left_behind(self.path)
-            self._tell_mended(places, "as after a loss of power; what was written last may be gone")
+            self._tell_mended(
+                places, "their last writes arrived in part; what was not acknowledged may be gone"
+            )
             return file
 
     def _opened_closed(self) -> h5py.File:

@@ -166,15 +166,15 @@ def test_all_off_calls_off_what_was_about_to_be_switched_on(
     client.set("snspd.bias_ua", [10.0] * 4)
 
 
-def test_an_open_interlock_is_said_and_keeps_emission_off(
+def test_a_key_that_is_off_is_said_and_keeps_emission_off(
     dock: InstrumentDock, client: LabClient, until: Until
 ) -> None:
     row = dock.row("pump.emission")
-    client.fault("pump", "interlock", is_open=True)
+    client.fault("pump", "key")
     until(lambda: not row.editor.arm_button.isEnabled())
-    assert "interlock of pump is open" in row.note.text()
+    assert "the key of pump is off" in row.note.text()
     assert row.editor.off_button.isEnabled()
-    client.fault("pump", "interlock", is_open=False)
+    client.fault("pump", "key", is_removed=False)
     until(row.editor.arm_button.isEnabled)
 
 

@@ -149,8 +149,14 @@ def test_a_simulated_laboratory_is_unmistakable(strip: SafetyStrip) -> None:
 def test_the_strip_shows_the_bias_of_the_detectors(
     strip: SafetyStrip, client: LabClient, qtbot: QtBot
 ) -> None:
-    expected = "● bias on  snspd" if client.get("snspd.detectors_enabled") else "○ bias off  snspd"
-    qtbot.waitUntil(lambda: lamp_text(strip, "snspd bias") == expected, timeout=WAIT_MS)
+    def says(word: str) -> None:
+        qtbot.waitUntil(lambda: lamp_text(strip, "snspd bias") == f"{word}  snspd", timeout=WAIT_MS)
+
+    client.set("snspd.bias_ua", [10, 10, 10, 10])
+    says("● bias on")
+    # Everything off takes the bias down and leaves the driver enabled.
+    client.make_safe()
+    says("○ bias zero")
 
 
 def test_the_banner_says_what_to_do_where_no_service_runs(

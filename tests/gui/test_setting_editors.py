@@ -21,13 +21,6 @@ from labctl.gui.setting_editors import (
     TextEdit,
     make_editor,
 )
-from labctl.gui.setting_text import (
-    command_line,
-    label_of,
-    parse_number,
-    script_line,
-    step_of,
-)
 
 Heard = list[Any]
 
@@ -121,7 +114,6 @@ def test_a_new_set_point_leaves_a_draft_alone(power: NumberEdit) -> None:
     [("25", "outside 0 to 20 mW"), ("abc", "not a number"), ("1,5", "point"), ("5 W", "mW")],
 )
 def test_bad_input_is_refused_with_a_reason_and_stays(
-    ,
     power: NumberEdit,
     show: Callable[[Any], tuple[Heard, Heard]],
     text: str,
@@ -176,9 +168,7 @@ def test_the_wheel_changes_nothing(
     assert not turn.isAccepted()
 
 
-def test_one_channel_is_set_and_the_others_stay(
-    show: Callable[[Any], tuple[Heard, Heard]]
-) -> None:
+def test_one_channel_is_set_and_the_others_stay(show: Callable[[Any], tuple[Heard, Heard]]) -> None:
     bias = NumbersEdit("snspd.bias_ua", "µA", (0.0, 12.0))
     committed, refused = show(bias)
     bias.show_value([10.0, 10.0, 9.0])
@@ -288,46 +278,3 @@ def test_what_may_not_be_switched_on_cannot_be_armed(
     switch.arm()
     assert not switch.is_armed
     assert "interlock" in switch.arm_button.toolTip()
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("5", 5), ("5.5", 5.5), (" 5.5 mW", 5.5), ("-1e-3mW", -0.001), ("−2", -2)],
-)
-def test_numbers_are_read_with_or_without_their_unit(text: str, number: float) -> None:
-    assert parse_number(text, "mW") == number
-
-
-@pytest.mark.parametrize(
-    ("limits", "value", "step"),
-    [
-        ((0.0, 20.0), 5.0, 0.1),
-        ((0.0, 360.0), 45.0, 1.0),
-        ((0.0, 12.0), 10.0, 0.05),
-        ((1e-7, 1e7), 0.25, 0.01),
-        ((185.0, 25000.0), 405.0, 10.0),
-        (None, None, 0.1),
-    ],
-)
-def test_a_step_suits_the_limits(
-    limits: tuple[float, float] | None, value: float | None, step: float
-) -> None:
-    assert step_of(limits, value) == pytest.approx(step)
-
-
-def test_labels_leave_the_unit_to_the_value() -> None:
-    assert label_of("trigger_level_mv") == "Trigger level"
-    assert label_of("is_open") == "Is open"
-
-
-def test_rows_are_copied_as_scripts_and_commands_write_them() -> None:
-    number = described()
-    switch = described(type="switch", is_emission=True, unit="", limits=None)
-    reading = described(is_settable=False)
-    assert script_line("pump.power_mw", 5.0, number) == 'lab.set("pump.power_mw", 5.0)'
-    assert script_line("pump.emission", True, switch) == 'lab.set("pump.emission", True, arm=True)'
-    assert script_line("pump.output_mw", 5.0, reading) == 'lab.get("pump.output_mw")'
-    assert command_line("pump.power_mw", 5.0, number) == "labctl set pump.power_mw 5.0"
-    assert command_line("pump.emission", True, switch) == "labctl set --arm pump.emission on"
-    assert command_line("t.threshold_v", -0.5, number) == "labctl set t.threshold_v -- -0.5"
-    assert command_line("s.bias_ua", [10.0, 9.5], number) == "labctl set s.bias_ua 10,9.5"

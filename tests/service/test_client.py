@@ -94,6 +94,14 @@ def test_what_it_can_do_is_described(client: LabClient) -> None:
     assert "dwell_s" in experiments["counting"]["parameters"]["properties"]
 
 
+def test_an_instrument_is_asked_what_it_is(client: LabClient) -> None:
+    found = client.identify("pump")
+    assert found["identity"] == client.parameters()["pump"]["identity"]
+    assert found["is_the_same"] is True
+    with pytest.raises(LabError, match="did you mean"):
+        client.identify("pumb")
+
+
 def test_notes_reach_the_bus(client: LabClient, service: SmallService) -> None:
     with service.session.bus.subscribe() as events:
         client.note("the lights are on")
