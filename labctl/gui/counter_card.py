@@ -19,6 +19,8 @@ __all__ = ["CounterCard", "Reading", "TrendMemory", "reading_of", "trend_word"]
 TREND_S: Final = 5.0
 #: Smaller differences than so many standard deviations are chance.
 _SIGNIFICANT: Final = 3.0
+#: Accidentals below this have nothing to say but zeros.
+_SMALL_HZ: Final = 0.001
 _VALUE_SCALE: Final = 2.0
 _BIG_SCALE: Final = 4.6
 
@@ -53,7 +55,12 @@ def reading_of(rates: dict[str, Any] | None, name: str) -> Reading:
         chance_hz, sigma_hz = entry.get("accidentals_hz"), entry.get("accidentals_sigma_hz")
         accidentals = ""
         if chance_hz is not None and sigma_hz is not None:
-            accidentals = f"acc {format_uncertain(chance_hz, sigma_hz, '/s')}"
+            # In the dark both are so small that their digits would fill a line.
+            is_small = chance_hz + sigma_hz < _SMALL_HZ
+            shown = (
+                f"< {_SMALL_HZ:g} /s" if is_small else format_uncertain(chance_hz, sigma_hz, "/s")
+            )
+            accidentals = f"acc {shown}"
         lost = f"{tagger['lost']} tags lost" if tagger.get("lost") else ""
         return Reading(entry["rate_hz"], entry["sigma_hz"], accidentals, lost)
     return Reading(word="not counted")
@@ -179,7 +186,7 @@ class CounterCard(QFrame):
             label.setFont(middle)
         for label, sample in (
             (self.value_label, self.value_label.text()),
-            (self.sigma_label, "± 888 /s"),
+            (self.sigma_label, "± 88.88 /s"),
             (self.detail_label, "acc 88.888 ± 0.888 /s"),
             (self.trend_label, "▶ steady"),
         ):

@@ -60,6 +60,7 @@ class Heartbeat(QObject):
     def __init__(self, drawn: QObject, draw: Callable[[], None]) -> None:
         super().__init__()
         self.gaps_s: list[float] = []
+        self.at_s: list[float] = []
         self.frames = 0
         self._last_s = time.perf_counter()
         self._drawn = drawn
@@ -77,6 +78,7 @@ class Heartbeat(QObject):
     def _note(self) -> None:
         now_s = time.perf_counter()
         self.gaps_s.append(now_s - self._last_s)
+        self.at_s.append(now_s)
         self._last_s = now_s
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt's name
@@ -152,24 +154,27 @@ def test_bench_frames_and_gaps_at_five_million_tags_a_second(
     viewport = window.rates.plot.widget.viewport()
     heartbeat = Heartbeat(viewport, viewport.update)
     began_s = time.perf_counter()
-    skipped = rates(window)["skipped"]
+    skipped, live_hz = rates(window)["skipped"], singles_hz(window)
 
     def has_lasted(duration_s: float) -> bool:
         return time.perf_counter() - began_s > duration_s
 
     qtbot.waitUntil(lambda: has_lasted(WATCHED_S / 4), timeout=WAIT_MS)
-    client.start("counting", {"dwell_s": 1.0, "points": 1000})
+    # By the link: this thread is the window's and must not wait.
+    window.link.ask("start", lambda held: held.start("counting", {"dwell_s": 1, "points": 1000}))
     qtbot.waitUntil(lambda: has_lasted(WATCHED_S * 3 / 4), timeout=WAIT_MS)
-    client.abort("seen enough")
+    window.link.ask("abort", lambda held: held.abort("seen enough"))
     qtbot.waitUntil(lambda: has_lasted(WATCHED_S), timeout=WAIT_MS + 30_000)
     duration_s = time.perf_counter() - began_s
     heartbeat.end()
+    largest = sorted(zip(heartbeat.gaps_s, heartbeat.at_s, strict=True), reverse=True)[:3]
+    told = ", ".join(f"{1e3 * gap:.0f} ms at {at - began_s:.0f} s" for gap, at in largest)
     gaps_ms = sorted(1e3 * gap for gap in heartbeat.gaps_s)
     say(
         capsys,
-        f"window at {singles_hz(window) / 1e6:.1f} Mtag/s, run started and aborted: "
+        f"window at {live_hz / 1e6:.1f} Mtag/s, run started and aborted: "
         f"{heartbeat.frames / duration_s:.1f} frames/s of {1e3 / FRAME_MS:.0f}; event loop gap "
-        f"99 % {gaps_ms[len(gaps_ms) * 99 // 100]:.0f} ms, largest {gaps_ms[-1]:.0f} ms; "
+        f"99 % {gaps_ms[len(gaps_ms) * 99 // 100]:.0f} ms, largest {told}; "
         f"live display skipped {rates(window)['skipped'] - skipped} times, window missed "
         f"{window.link.missed} updates",
     )
@@ -207,7 +212,7 @@ def test_bench_f12_under_a_modal_dialog(
         began_s = time.perf_counter()
         QTest.keyClick(dialog, Qt.Key.Key_F12)
         # The report comes after emission was read back as off.
-        qtbot.waitUntil(lambda: "off" in window.strip._note.text(), timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: "all safe" in window.strip._note.text(), timeout=WAIT_MS)
         took_ms.append(1e3 * (time.perf_counter() - began_s))
         assert client.get("pump.emission") is False
         dialog.hide()

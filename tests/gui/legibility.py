@@ -73,9 +73,9 @@ def cut_texts(window: QWidget) -> list[str]:
         and (problem := _lack_of_room(widget))
     ]
     areas = [
-        f"{described(area)}: shows {area.viewport().width()} of {area.widget().width()} px"
+        f"{described(area)}: does not show {hidden} px of its width"
         for area in window.findChildren(QScrollArea)
-        if _is_shown(area) and _hides_a_side(area)
+        if _is_shown(area) and (hidden := _hidden_px(area)) > _SLACK_PX
     ]
     return texts + areas
 
@@ -103,9 +103,10 @@ def _is_shown(widget: QWidget) -> bool:
     return widget.isVisible() and (parent is None or not parent.visibleRegion().isEmpty())
 
 
-def _hides_a_side(area: QScrollArea) -> bool:
+def _hidden_px(area: QScrollArea) -> int:
     never = area.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAlwaysOff
-    return never and area.widget().width() > area.viewport().width() + _SLACK_PX
+    content = area.widget()
+    return content.width() - area.viewport().width() if never and content is not None else 0
 
 
 def _explained_above(widget: QWidget) -> bool:
@@ -135,13 +136,13 @@ def _lack_of_room(widget: QWidget) -> str:
 
 def _beyond_an_edge(widget: QWidget) -> str:
     """Say which parent ends before the widget does, unless it can be scrolled to."""
-    parent, inner = widget.parentWidget(), widget
-    while parent is not None and not inner.isWindow():
+    parent: QWidget | None = widget.parentWidget()
+    while parent is not None:
         if isinstance(parent.parentWidget(), QAbstractScrollArea):
             return ""
         place = QRect(widget.mapTo(parent, QPoint(0, 0)), widget.size())
         room = parent.rect().adjusted(-_SLACK_PX, -_SLACK_PX, _SLACK_PX, _SLACK_PX)
         if not room.contains(place):
             return f"is cut by {described(parent)}"
-        parent, inner = parent.parentWidget(), parent
+        parent = None if parent.isWindow() else parent.parentWidget()
     return ""

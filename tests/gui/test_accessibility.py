@@ -58,12 +58,11 @@ def test_the_tab_key_comes_to_every_input(window: MainWindow) -> None:
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)], ids=lambda s: f"{s[0]}x{s[1]}")
-@pytest.mark.parametrize("is_large", [False, True], ids=["ordinary", "large"])
 @pytest.mark.parametrize("colors", [DARK, LIGHT], ids=lambda colors: colors.name)
 def test_no_text_is_cut(
-    window: MainWindow, theme: Theme, colors: Colors, size: tuple[int, int], *, is_large: bool
+    window: MainWindow, theme: Theme, colors: Colors, size: tuple[int, int]
 ) -> None:
-    theme.set(colors, is_large=is_large)
+    theme.set(colors, is_large=False)
     try:
         window.resize(*size)
         QApplication.processEvents()

@@ -21,6 +21,9 @@ from labctl.service import connect
 from labctl.storage import open_run
 from labctl.testing.service_process import home_variables
 
+#: Services of its own, started and stopped: minutes, not seconds.
+pytestmark = pytest.mark.slow
+
 START_MS = 60_000
 RUN_MS = 60_000
 #: Rotators turn, and seconds pass, so much faster.

@@ -149,7 +149,7 @@ def test_a_window_killed_in_mid_run_costs_it_nothing_and_the_next_shows_the_same
     status = client.run_status
     assert latest["run"]["uid"] == latest["points"]["uid"] == status.uid
     # The points from before it was opened are there too.
-    assert latest["points"]["rows"][0]["number"] in {0, 1}
+    assert latest["snapshot"]["points"]["rows"][0]["number"] in {0, 1}
     client.abort("seen enough")
     qtbot.waitUntil(lambda: latest["run"]["state"] == "aborted", timeout=WAIT_MS)
     assert program.close() == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def window(open_window: Open, qtbot: QtBot) -> MainWindow:
 def lit(client: LabClient, window: MainWindow, qtbot: QtBot) -> MainWindow:
     """A window over a bench whose pump emits."""
     client.set("pump.emission", value=True, arm=True)
-    qtbot.waitUntil(lambda: "▲ EMITTING" in lamps(window), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "▲ EMITTING  pump" in lamps(window), timeout=WAIT_MS)
     return window
 
 
@@ -92,7 +93,7 @@ def test_f12_switches_the_pump_off_and_says_so(
         front = lit.palette_window.input
     front.setFocus()
     QTest.keyClick(front, Qt.Key.Key_F12)
-    qtbot.waitUntil(lambda: "off" in lit.strip._note.text(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "all safe: pump" in lit.strip._note.text(), timeout=WAIT_MS)
     qtbot.waitUntil(lambda: "○ off  pump" in lamps(lit), timeout=WAIT_MS)
     assert client.get("pump.emission") is False
     if where in {"dialog", "menu"}:
@@ -100,9 +101,15 @@ def test_f12_switches_the_pump_off_and_says_so(
 
 
 def test_the_red_button_asks_no_question(lit: MainWindow, client: LabClient, qtbot: QtBot) -> None:
-    qtbot.mouseClick(lit.strip.button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(lit.strip.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "○ off  pump" in lamps(lit), timeout=WAIT_MS)
     assert client.get("pump.emission") is False
+
+
+def shows_the_run(window: MainWindow) -> bool:
+    latest = window.link.latest
+    is_set = latest["instruments"]["pump"]["power_mw"]["value"] == 3.0
+    return is_set and latest["run"]["state"] == "finished" and "▲ EMITTING  pump" in lamps(window)
 
 
 def test_two_windows_show_the_same_truth(
@@ -124,14 +131,7 @@ def test_two_windows_show_the_same_truth(
         client.set("pump.emission", value=True, arm=True)
         client.start("counting", {"dwell_s": 0.2, "points": 3})
         for shown in (window, second):
-            qtbot.waitUntil(lambda w=shown: "▲ EMITTING  pump" in lamps(w), timeout=WAIT_MS)
-            qtbot.waitUntil(
-                lambda w=shown: (
-                    w.link.latest["instruments"]["pump"]["power_mw"]["value"] == 3.0
-                    and w.link.latest["run"]["state"] == "finished"
-                ),
-                timeout=WAIT_MS,
-            )
+            qtbot.waitUntil(partial(shows_the_run, shown), timeout=WAIT_MS)
         assert window.link.latest["run"] == second.link.latest["run"]
         second.commands.do("control.take")
         qtbot.waitUntil(
