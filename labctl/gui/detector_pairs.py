@@ -42,8 +42,11 @@ def known_pairs(link: LiveSource) -> dict[str, Pair]:
 
 def histogrammed(link: LiveSource) -> list[str]:
     """Return the names of the pairs whose lags are histogrammed now."""
-    data = link.latest.get("histogram") or {}
-    return [name for tagger in data.get("taggers", {}).values() for name in tagger.get("pairs", [])]
+    data = (link.latest.get("histogram") or {}).get("taggers", {})
+    if not any(tagger.get("pairs") for tagger in data.values()):
+        # Before the first histogram has come, the snapshot says what is counted.
+        data = (link.latest.get("snapshot") or {}).get("live", {})
+    return [name for tagger in data.values() for name in tagger.get("pairs", [])]
 
 
 def count_pairs(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from labctl.lab import find_open_labs
@@ -80,6 +81,7 @@ def killed(spawn: Spawn, bench: Path, number: int) -> Corpse:
     return Corpse(Path(said["path"]), truth, said["safe_until_ps"].get("tagger"))
 
 
+@pytest.mark.slow
 def test_no_acknowledged_tag_is_lost_by_kill_9(
     spawn: Spawn, bench: Path, labctl: Callable[..., Any]
 ) -> None:

@@ -46,6 +46,7 @@ def true_s(lab: LabSession) -> float:
     return e["ab"] - e["ab'"] + e["a'b"] + e["a'b'"]
 
 
+@pytest.mark.slow
 def test_s_of_three_seeds_agrees_with_the_worlds_own_truth(
     open_bench: OpenBench, tmp_path: Path
 ) -> None:
@@ -152,6 +153,7 @@ def test_unequal_efficiencies_bias_four_settings_as_physics_says(
         assert abs(seen.value - imbalanced_correlation(sign * e, 0.6)) < 5 * seen.sigma
 
 
+@pytest.mark.slow
 def test_sixteen_settings_average_unequal_efficiencies_out(
     open_bench: OpenBench, tmp_path: Path
 ) -> None:
@@ -162,6 +164,7 @@ def test_sixteen_settings_average_unequal_efficiencies_out(
     assert abs(s.value - 2 * math.sqrt(2) * 0.95) < 5 * s.sigma
 
 
+@pytest.mark.slow
 def test_sixteen_settings_serve_analyzers_with_one_output(
     open_bench: OpenBench, tmp_path: Path
 ) -> None:

@@ -76,6 +76,7 @@ def pulls(folder: Path) -> dict[str, list[float]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_estimate_lies_within_its_uncertainty_of_the_truth(tmp_path: Path) -> None:
     for kind, values in pulls(tmp_path).items():
         assert len(values) == len(SEEDS) * 4, "four detectors, four pairs"

@@ -133,28 +133,6 @@ def test_rows_behind_the_commit_index_are_not_trusted(path: Path) -> None:
         assert sum(len(part) for part in run.tags()) == N_APPENDS * N_TAGS
 
 
-@pytest.mark.parametrize("was_closed", [True, False])
-def test_every_flipped_byte_is_found_or_harmless(
-    path: Path, left_behind: Path, *, was_closed: bool
-) -> None:
-    path = path if was_closed else left_behind
-    content = path.read_bytes()
-    rng = np.random.default_rng(5)
-    expected = np.arange(N_APPENDS * N_TAGS) * 10
-    # Metadata are a small part of the file and lie at its beginning.
-    places = np.append(rng.integers(0, len(content), 40), rng.integers(0, 20_000, 80))
-    for at in places:
-        damaged = bytearray(content)
-        damaged[at] ^= 1 << int(rng.integers(8))
-        path.write_bytes(damaged)
-        try:
-            with open_run(path) as run:
-                times = np.concatenate([part.times_ps for part in run.tags()])
-        except RunFileError:
-            continue
-        np.testing.assert_array_equal(times, expected)
-
-
 def test_a_file_of_a_later_version_gives_one_clear_error(path: Path) -> None:
     with h5py.File(path, "r+") as file:
         file.attrs["format_version"] = np.int64(99)

@@ -140,6 +140,7 @@ def test_its_experiment_and_one_in_a_single_file_run_and_are_recorded(
         assert ended["result"]["outputs_mw"] == pytest.approx([2.0, 4.0], rel=0.005)
 
 
+@pytest.mark.slow
 def test_its_authors_tests_pass_and_the_contract_finds_what_is_broken(
     site: Path, tmp_path: Path
 ) -> None:

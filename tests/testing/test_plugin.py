@@ -7,6 +7,8 @@ import sys
 import zlib
 from pathlib import Path
 
+import pytest
+
 from tests.testing.conftest import RunPytest
 from tests.testing.sessions import PLUGIN, clean_environment
 
@@ -107,6 +109,7 @@ EXPECTED_FAILURES = {
 }
 
 
+@pytest.mark.slow
 def test_a_labs_script_is_tested_with_strict_settings_and_two_processes(
     run_pytest: RunPytest,
 ) -> None:
