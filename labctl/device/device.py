@@ -59,6 +59,8 @@ class Device:
 
     kinds: ClassVar[tuple[str, ...]] = ()
     wire: ClassVar[WireOptions] = WireOptions()
+    #: False for a time tagger that takes no commands while its tags stream.
+    answers_while_streaming: ClassVar[bool] = False
     companion_wires: ClassVar[Mapping[str, Companion]] = {}
     parameters: ClassVar[Mapping[str, Parameter]] = {}
 

@@ -22,7 +22,7 @@ def answering(device: Device, pumps: Mapping[str, TagPump]) -> AbstractContextMa
         InterlockError: a run records the stream that would have to be held.
     """
     pump = pumps.get(device.name)
-    if pump is None or not pump.is_running or getattr(device, "answers_while_streaming", False):
+    if pump is None or not pump.is_running or device.answers_while_streaming:
         return nullcontext()
     if RUN in pump.users:
         raise InterlockError(

@@ -175,7 +175,7 @@ class Monitor:
             guardians.append(latch)
             self._latches.append(latch)
         pump = lab.bench.pumps.get(device.name)
-        answers_always = getattr(device, "answers_while_streaming", False)
+        answers_always = device.answers_while_streaming
         return DeviceWatch(
             device,
             self.alarms,

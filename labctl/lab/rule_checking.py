@@ -154,7 +154,7 @@ class _RuleCheck:
             return _unknown("instrument or detector", owner, known)
         if name not in driver.parameters:
             return _unknown(f"setting of {owner}", name, driver.parameters)
-        if "time_tagger" in driver.kinds and not getattr(driver, "answers_while_streaming", False):
+        if "time_tagger" in driver.kinds and not driver.answers_while_streaming:
             return (
                 f"{owner} answers no questions while it streams tags, so the rule would be "
                 "violated in every run"

@@ -4,53 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from labctl.lab import AlarmBook, Lab, Monitor, bench_path, load_bench
+from labctl.lab import AlarmBook, Monitor, bench_path, load_bench
 from labctl.runs import LabSession
 from labctl.storage import open_run
 from labctl.testing.contracts import impatient
+from tests.faults.monitored import INTERVAL_S, alarms, is_active, looked, pass_time, value, wait_for
 
-INTERVAL_S = 0.1
 STALE_S = 3 * INTERVAL_S
 
 
 #: What a computer that is busy with other tests may add.
 BUSY_S = 2.0
-#: Is never set: waiting for it leaves the computer to the others.
-PAUSE = threading.Event()
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + 10.0
-    while not condition():
-        assert time.monotonic() < deadline_s, "it did not come true"
-        PAUSE.wait(0.005)
-
-
-def value(monitor: Monitor, path: str) -> dict[str, Any]:
-    instrument, _, setting = path.partition(".")
-    return monitor.values()[instrument][setting]
-
-
-def alarms(monitor: Monitor) -> dict[str, dict[str, Any]]:
-    return {entry["key"]: entry for entry in monitor.alarms.snapshot()}
-
-
-def is_active(monitor: Monitor, key: str) -> bool:
-    return bool(alarms(monitor).get(key, {}).get("is_active"))
-
-
-def looked(monitor: Monitor, path: str, times: int = 3) -> None:
-    """Wait until a value was read so many times from now on."""
-    for _ in range(times):
-        former = value(monitor, path)["utc_ns"]
-        wait_for(lambda former=former: value(monitor, path)["utc_ns"] != former)  # type: ignore[misc]
 
 
 @pytest.fixture
@@ -180,22 +151,6 @@ def test_a_stream_that_sends_nothing_is_an_alarm(hasty_lab: LabSession, monitor:
     hasty_lab.simulation.fault("tagger", "clear")
     hasty_lab.bench.pumps["tagger"].stop()
     wait_for(lambda: not is_active(monitor, "tagger.silent"))
-
-
-def pass_time(
-    lab: Lab, condition: Callable[[], object], step_s: float = 0.1, *, pause_s: float = INTERVAL_S
-) -> float:
-    """Let bench time pass, with a look of the monitor each time, until the condition holds.
-
-    Returns how much passed.
-    """
-    deadline_s, passed_s = time.monotonic() + 20.0, 0.0
-    while not condition():
-        assert time.monotonic() < deadline_s, "it did not come true"
-        lab.clock.wait(step_s)
-        passed_s += step_s
-        PAUSE.wait(pause_s)
-    return passed_s
 
 
 def test_a_driver_that_raises_is_told_and_touches_no_other_value(
