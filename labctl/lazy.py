@@ -1,8 +1,8 @@
 """Names that a package exports but imports only on first use.
 
-Three packages need it: the root, so that `import labctl` stays light; `labctl.lab`, so that
-`labctl safe` reaches a running laboratory without loading what opening one needs; and
-`labctl.analysis`, so that naming an analyzer does not load numba.
+The root needs it, so that `import labctl` stays light; `labctl.lab`, `labctl.runs` and
+`labctl.service`, so that a client reaches a running laboratory without loading what opening one
+needs; and `labctl.analysis`, so that naming an analyzer does not load numba.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ __all__ = ["lazy_exports"]
 def lazy_exports(
     package: str, homes: Mapping[str, Sequence[str]]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return `__getattr__` and `__dir__` of `package`; `homes` is module -> names in it."""
+    """Return `__getattr__` and `__dir__` of `package`; `homes` is module -> names in it.
+
+    Raises:
+        ValueError: a name is a module's, too: the module would hide it once it is loaded.
+    """
     module_of = {name: module for module, names in homes.items() for name in names}
+    if hidden := module_of.keys() & homes.keys():
+        raise ValueError(f"{package}: {sorted(hidden)} are names of modules, too")
 
     def get(name: str) -> Any:
         if name not in module_of:

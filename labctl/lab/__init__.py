@@ -15,16 +15,10 @@ if TYPE_CHECKING:
     from labctl.lab.bench import Bench, Detector, Station
     from labctl.lab.calibration import Calibration, calibration_path, save_calibration
     from labctl.lab.config import BenchConfig
+    from labctl.lab.config_files import bench_path, benches, find_config
     from labctl.lab.control import OpenLabClient, find_open_labs
     from labctl.lab.lab import Lab
-    from labctl.lab.loading import (
-        LoadedBench,
-        bench_path,
-        benches,
-        check_table,
-        find_config,
-        load_bench,
-    )
+    from labctl.lab.loading import LoadedBench, check_table, load_bench
     from labctl.lab.monitor import Monitor
     from labctl.lab.paths import find_parameter
     from labctl.lab.probing import ProbedInstrument, probe, safe_everything
@@ -74,19 +68,13 @@ __getattr__, __dir__ = lazy_exports(
         ),
         "calibration": ("Calibration", "calibration_path", "save_calibration"),
         "config": ("BenchConfig",),
+        "config_files": ("bench_path", "benches", "find_config"),
         "control": (
             "OpenLabClient",
             "find_open_labs",
         ),
         "lab": ("Lab",),
-        "loading": (
-            "LoadedBench",
-            "bench_path",
-            "benches",
-            "check_table",
-            "find_config",
-            "load_bench",
-        ),
+        "loading": ("LoadedBench", "check_table", "load_bench"),
         "paths": ("find_parameter",),
         "monitor": ("Monitor",),
         "probing": (

@@ -18,7 +18,8 @@ from typing import Any
 import platformdirs
 
 from labctl.errors import ConfigError
-from labctl.lab.loading import LoadedBench, benches
+from labctl.lab.config_files import benches
+from labctl.lab.loading import LoadedBench
 
 __all__ = ["Calibration", "calibration_path", "load_calibration", "save_calibration"]
 

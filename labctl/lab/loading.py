@@ -1,4 +1,4 @@
-"""Finds, reads and checks a bench's configuration file."""
+"""Reads and checks a bench's configuration file."""
 
 from __future__ import annotations
 
@@ -6,29 +6,19 @@ import copy
 import hashlib
 import tomllib
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from labctl.device import Device
-from labctl.errors import ConfigError, nearest
+from labctl.errors import ConfigError
 from labctl.lab.checking import check_bench
 from labctl.lab.config import BenchConfig
+from labctl.lab.config_files import find_config
 from labctl.lab.problems import Problems
 
-__all__ = [
-    "DEFAULT_FILE",
-    "LoadedBench",
-    "bench_path",
-    "benches",
-    "check_table",
-    "find_config",
-    "load_bench",
-]
-
-DEFAULT_FILE = "instruments.toml"
+__all__ = ["LoadedBench", "check_table", "load_bench"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +41,6 @@ class LoadedBench:
     def sha256(self) -> str:
         """Checksum of the file's text."""
         return hashlib.sha256(self.text.encode()).hexdigest()
-
-
-def benches() -> dict[str, Path]:
-    """Return the benches that come with labctl, by name."""
-    folder = Path(str(resources.files("labctl.lab") / "benches"))
-    found = {path.stem: path for path in sorted(folder.glob("*.toml"))}
-    # In a source checkout the default bench is the repository's own instruments.toml.
-    in_checkout = folder.parent.parent.parent / DEFAULT_FILE
-    if "default" not in found and in_checkout.is_file():
-        found["default"] = in_checkout
-    return dict(sorted(found.items()))
-
-
-def bench_path(name: str) -> Path:
-    """Return the file of the packaged bench `name`.
-
-    Raises:
-        ConfigError: there is no such bench.
-    """
-    known = benches()
-    if name not in known:
-        raise ConfigError(
-            f'unknown bench "{name}"{nearest(name, known)}; known are: {", ".join(known)}'
-        )
-    return known[name]
-
-
-def find_config(path: Path | str | None) -> Path:
-    """Return `path`, else ./instruments.toml, else the packaged default bench."""
-    if path is not None:
-        return Path(path)
-    here = Path(DEFAULT_FILE)
-    return here if here.is_file() else bench_path("default")
 
 
 def load_bench(path: Path | str | None = None) -> LoadedBench:

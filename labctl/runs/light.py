@@ -14,7 +14,7 @@ from labctl.device import Device, Laser
 from labctl.errors import ConfigError, InstrumentError, InterlockError, nearest
 from labctl.lab import Bench, make_one_safe
 from labctl.runs.plan import Plan, Progress
-from labctl.runs.surviving import surviving
+from labctl.runs.survival import surviving
 
 __all__ = ["light_up", "lights_of", "lights_out", "still_lit"]
 

@@ -22,7 +22,7 @@ from labctl.runs.plan import Experiment, Parameters, Plan, Point, Progress, Step
 from labctl.runs.scan_axes import Axis, AxisValue, check_axis, grid
 from labctl.runs.scan_result import ScanResult, rows_of
 from labctl.runs.session import load_experiment
-from labctl.runs.surviving import surviving
+from labctl.runs.survival import surviving
 from labctl.runs.waits import settle
 from labctl.units import format_quantity, unit_of
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.errors import LabError, RunError
-from labctl.storage import EndStatus
+
+if TYPE_CHECKING:
+    from labctl.storage import EndStatus
 
 __all__ = ["RunOutcome", "RunState", "RunStatus", "failed_run", "reason_of"]
 

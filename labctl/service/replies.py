@@ -35,7 +35,7 @@ __all__ = [
 class Reply(BaseModel):
     """The base of all replies."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Done(Reply):

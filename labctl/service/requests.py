@@ -6,6 +6,7 @@ fields, the envelope (`version`, `token`, `request`) and who asks (`client` or `
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -37,7 +38,7 @@ ScanAxes: TypeAlias = Annotated[list[Name], Field(max_length=2)]
 class Request(BaseModel):
     """The base of all requests; a field that is not known is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class Empty(Request):
@@ -252,6 +253,8 @@ REQUESTS: Mapping[str, RequestKind] = MappingProxyType(
 )
 
 M = TypeVar("M", bound=BaseModel)
+#: A model is built when it is first used: a client needs few of them. One thread builds.
+_BUILDING = threading.Lock()
 
 
 def kind_of(name: str) -> RequestKind:
@@ -272,6 +275,9 @@ def check(model: type[M], values: Mapping[str, Any], what: str) -> M:
         LimitError: a field is missing, unknown, of another type or out of bounds.
     """
     try:
+        if not model.__pydantic_complete__:
+            with _BUILDING:
+                model.model_rebuild()
         return model.model_validate(dict(values))
     except ValidationError as error:
         problems = "; ".join(
