@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from labctl.analysis.merging import MergedTags, merge
     from labctl.analysis.pair_statistics import accidentals, car, heralding
     from labctl.analysis.pairing import PairedTags, PairUpAnalyzer, pair_up
+    from labctl.analysis.peak_fit import PeakFit, fit_peak
     from labctl.analysis.peaks import Peak, find_peak
     from labctl.analysis.rates import RateAnalyzer, count_rates
     from labctl.analysis.results import (
@@ -109,6 +110,7 @@ __all__ = [
     "PairUpAnalyzer",
     "PairedTags",
     "Peak",
+    "PeakFit",
     "RateAnalyzer",
     "Rates",
     "SortedTags",
@@ -138,6 +140,7 @@ __all__ = [
     "exceeds_tsirelson",
     "find_peak",
     "fit_fringe",
+    "fit_peak",
     "fold_counts",
     "gate",
     "heralded_g2",
@@ -174,6 +177,7 @@ _MODULES = {
     "block_merging": ("StreamMerger",),
     "bundle": ("LiveBundle", "LiveCounts"),
     "delays": ("ChannelDelays", "channel_delays"),
+    "peak_fit": ("PeakFit", "fit_peak"),
     "peaks": ("Peak", "find_peak"),
     "visibility": ("Fringe", "contrast", "fit_fringe"),
     "pair_statistics": ("accidentals", "car", "heralding"),

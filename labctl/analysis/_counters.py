@@ -92,6 +92,10 @@ class Tail:
         else:
             self.times_ps, self.channels = times_ps.copy(), channels.copy()
 
+    def take_reach(self, reach_ps: int) -> None:
+        """Keep tags that are within this reach from now on; what was let go stays gone."""
+        self._reach_ps = reach_ps
+
     def clear(self) -> None:
         """Forget all tags."""
         self.times_ps, self.channels = self.times_ps[:0], self.channels[:0]

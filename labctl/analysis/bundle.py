@@ -52,13 +52,33 @@ class BundleCounter:
         bin_ps: int,
     ) -> None:
         self.singles = np.zeros(n_channels, dtype=np.int64)
-        self._matrix = np.zeros(n_channels * n_channels, dtype=np.int64)
-        self._rows, self._rules = lag_rules(n_channels, pairs, bins_per_side)
         self._n_channels = n_channels
+        self._tail = Tail(0)
+        self._half_ps = self._reach_ps = 0
+        self._pairs: list[tuple[int, int]] = []
+        self._rows = np.zeros((1, 1), dtype=np.int64)
+        self._bin_ps = 0
+        self.choose_window(window_full_ps)
+        self.choose_lags(pairs, bins_per_side, bin_ps)
+
+    def choose_window(self, window_full_ps: int) -> None:
+        """Begin the coincidences anew, with another window."""
+        self._matrix = np.zeros(self._n_channels * self._n_channels, dtype=np.int64)
         self._half_ps = window_full_ps // 2
+        self._tail.take_reach(max(self._half_ps, self._reach_ps))
+
+    def choose_lags(self, pairs: NDArray[np.int64], bins_per_side: int, bin_ps: int) -> None:
+        """Begin the histograms anew, but for pairs that had the same bins before."""
+        former = dict(zip(self._pairs, self._rows, strict=False))
+        had_these_bins = bin_ps == self._bin_ps and self._rows.shape[1] == 2 * bins_per_side + 2
+        self._pairs = [(a, b) for a, b in pairs.tolist()]
+        self._rows, self._rules = lag_rules(self._n_channels, pairs, bins_per_side)
         self._reach_ps = bins_per_side * bin_ps + bin_ps // 2
         self._bin_ps = bin_ps
-        self._tail = Tail(max(self._half_ps, self._reach_ps))
+        self._tail.take_reach(max(self._half_ps, self._reach_ps))
+        for row, pair in enumerate(self._pairs if had_these_bins else ()):
+            if pair in former:
+                self._rows[row] = former[pair]
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -100,6 +120,11 @@ class LiveBundle(StreamAnalyzer[BundleCounter]):
     The counts are those of `RateAnalyzer`, `MatrixAnalyzer` and `CorrelationAnalyzer`, convention
     `all_pairs`, for any split into blocks; together they cost about as much as the histograms.
 
+    Window and histograms can be chosen anew while tags come. A lag counts with its later tag, and
+    tags held for a delay count by what is chosen when they are let go. Live time and singles of a
+    result are those of the whole stream: for counts that were begun later, take the differences
+    to a result of that moment.
+
     Args:
         n_channels: channels 0 … n_channels - 1 exist.
         window_full_ps: full width of the coincidence window, |dt| <= w/2.
@@ -125,21 +150,52 @@ class LiveBundle(StreamAnalyzer[BundleCounter]):
         resolution_ps: int | None = None,
     ) -> None:
         number = _checks.channel_count(n_channels)
-        chosen = _checks.channel_pairs(pairs, number)
         delays = _checks.delays(delays_ps, number)
+        self._n_channels = number
+        self._resolution_ps = resolution_ps
+        self._differences_ps = delays[:, None] - delays[None, :]
+        distinct, bins_per_side = self._take_histograms(pairs, range_ps, bin_ps)
+        window_ps = self._take_window(window_full_ps)
+        counter = BundleCounter(number, window_ps, distinct, bins_per_side, self._bin_ps)
+        super().__init__(Aligner(delays), counter)
+
+    def choose_window(self, window_full_ps: int) -> None:
+        """Count coincidences in this window, from zero; rates and histograms go on.
+
+        Raises:
+            ValueError: it is not positive.
+        """
+        self._counter.choose_window(self._take_window(window_full_ps))
+
+    def choose_histograms(self, pairs: Pairs, range_ps: int, bin_ps: int) -> None:
+        """Histogram these pairs; those that had the same bins go on, the others begin at zero.
+
+        Raises:
+            ValueError: a channel outside the range, or a range or bin that is not positive.
+        """
+        distinct, bins_per_side = self._take_histograms(pairs, range_ps, bin_ps)
+        self._counter.choose_lags(distinct, bins_per_side, self._bin_ps)
+
+    def _take_window(self, window_full_ps: int) -> int:
         self._window_full_ps = _checks.positive_ps("window_full_ps", window_full_ps)
-        self._bin_ps = _checks.positive_ps("bin_ps", bin_ps)
-        bins_per_side = _checks.positive_ps("range_ps", range_ps) // self._bin_ps
         self._effective_ps = effective_windows_ps(
-            self._window_full_ps, resolution_ps, delays[:, None] - delays[None, :]
+            self._window_full_ps, self._resolution_ps, self._differences_ps
         )
-        self._lags_ps = lag_centers_ps(bins_per_side, self._bin_ps)
-        self._pairs = tuple((a, b) for a, b in chosen.tolist())
-        # A pair asked for twice is counted once and reported twice.
+        return self._window_full_ps
+
+    def _take_histograms(
+        self, pairs: Pairs, range_ps: int, bin_ps: int
+    ) -> tuple[NDArray[np.int64], int]:
+        """Return the distinct pairs, each to be counted once, and the bins on either side."""
+        chosen = _checks.channel_pairs(pairs, self._n_channels)
+        width_ps = _checks.positive_ps("bin_ps", bin_ps)
+        bins_per_side = _checks.positive_ps("range_ps", range_ps) // width_ps
         distinct, rows = np.unique(chosen, axis=0, return_inverse=True)
         self._rows = rows.reshape(-1)
-        counter = BundleCounter(number, self._window_full_ps, distinct, bins_per_side, self._bin_ps)
-        super().__init__(Aligner(delays), counter)
+        self._pairs = tuple((a, b) for a, b in chosen.tolist())
+        self._bin_ps = width_ps
+        self._lags_ps = lag_centers_ps(bins_per_side, width_ps)
+        return distinct, bins_per_side
 
     def result(self) -> LiveCounts:
         """Return the counts so far, as if the stream ended here; it may go on."""

@@ -4,81 +4,29 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labctl.analysis import Correlation, LiveBundle, LiveCounts, accidentals, find_peak
-from labctl.analysis.estimate import Estimate, poisson_sigma
+from labctl.analysis import LiveBundle, LiveCounts, accidentals
+from labctl.analysis.estimate import poisson_sigma
 from labctl.errors import LimitError
 from labctl.lab import Bench, Detector
+from labctl.runs.live_histograms import Begun, finite, told_histograms
+from labctl.runs.live_settings import LiveSettings, between_stations, settings_for
 from labctl.tags import TagBlock, TimeTagger
 
 __all__ = ["LiveSettings", "LiveStream", "between_stations", "settings_for"]
 
-#: Histograms of more pairs are no live display any more, and each costs time per tag.
-MAX_PAIRS: Final = 16
-MAX_BINS: Final = 4001
-_BINS_PER_SIDE: Final = 100
-_BINS_PER_WINDOW: Final = 20
-
-
-@dataclass(frozen=True, slots=True)
-class LiveSettings:
-    """What a live display counts on one tagger.
-
-    Attributes:
-        pairs: detectors (a, b) whose lags t_b - t_a are histogrammed.
-        window_full_ps: full width of the coincidence window.
-        range_ps: largest bin center of the histograms, on either side.
-        bin_ps: width of their bins.
-        interval_s: rates and coincidences are those of the newest so many live seconds.
-    """
-
-    pairs: tuple[tuple[str, str], ...]
-    window_full_ps: int
-    range_ps: int
-    bin_ps: int
-    interval_s: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name in ("window_full_ps", "range_ps", "bin_ps", "interval_s"):
-            value = getattr(self, name)
-            if not (value > 0 and math.isfinite(value)):
-                raise LimitError(f"{name} = {value:g} is not above 0")
-        if len(self.pairs) > MAX_PAIRS:
-            raise LimitError(f"{len(self.pairs)} histograms are more than {MAX_PAIRS}")
-        n_bins = 2 * (self.range_ps // self.bin_ps) + 1
-        if n_bins > MAX_BINS:
-            raise LimitError(
-                f"range_ps = {self.range_ps} in bins of {self.bin_ps} ps gives {n_bins} bins, "
-                f"more than {MAX_BINS}; choose wider bins or a shorter range"
-            )
-
-
-def settings_for(bench: Bench, tagger: TimeTagger) -> LiveSettings:
-    """Return the settings to begin with: the bench's window, all pairs between stations."""
-    window_ps = bench.config.coincidences.window_full_ps
-    step_ps = tagger.resolution_ps
-    bin_ps = step_ps * max(1, window_ps // (_BINS_PER_WINDOW * step_ps))
-    pairs = tuple((a.name, b.name) for a, b in between_stations(bench, tagger.name))[:MAX_PAIRS]
-    return LiveSettings(pairs, window_ps, _BINS_PER_SIDE * bin_ps, bin_ps)
-
-
-def between_stations(bench: Bench, tagger: str) -> list[tuple[Detector, Detector]]:
-    """Return the pairs of detectors of different stations; without stations, all pairs."""
-    stations = [station.detectors for station in bench.stations.values()]
-    between = [(a, b) for one, other in combinations(stations, 2) for a in one for b in other]
-    pairs = between or list(combinations(bench.detectors.values(), 2))
-    return [(a, b) for a, b in pairs if a.tagger == b.tagger == tagger]
+#: An interval slides in no more steps than these, so that a long one takes no memory.
+_MARKS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """Sums of the stream up to some moment."""
+    """Sums of the stream up to some moment; coincidences since the window was chosen."""
 
     live_s: float
     lost: int
@@ -97,15 +45,12 @@ class LiveStream:
     """
 
     def __init__(self, bench: Bench, tagger: TimeTagger, settings: LiveSettings) -> None:
-        self.settings = settings
         self._tagger = tagger
         self._detectors = [d for d in bench.detectors.values() if d.tagger == tagger.name]
         self._by_name = {detector.name: detector for detector in self._detectors}
         self._shown = between_stations(bench, tagger.name)
-        for name in (name for pair in settings.pairs for name in pair):
-            if name not in self._by_name:
-                known = ", ".join(self._by_name) or "none"
-                raise LimitError(f'"{name}" is no detector of {tagger.name}; known are: {known}')
+        self._channels_of(settings)
+        self.settings = settings
         self.reset()
 
     def reset(self) -> None:
@@ -114,9 +59,8 @@ class LiveStream:
         delays_ps = np.zeros(n_channels, dtype=np.int64)
         for detector in self._detectors:
             delays_ps[detector.channel] = detector.delay_ps
-        channels = [
-            (self._by_name[a].channel, self._by_name[b].channel) for a, b in self.settings.pairs
-        ]
+        channels = self._channels_of(self.settings)
+        self._delays_ps = delays_ps
         self._bundle = LiveBundle(
             n_channels,
             self.settings.window_full_ps,
@@ -127,8 +71,50 @@ class LiveStream:
             self._tagger.resolution_ps,
         )
         empty = np.zeros(n_channels, dtype=np.int64)
-        self._marks = deque([_Mark(0.0, 0, empty, np.zeros((n_channels, n_channels), np.int64))])
+        first = _Mark(0.0, 0, empty, np.zeros((n_channels, n_channels), np.int64))
+        self._marks = deque([first])
+        self._window_mark = first
+        self._begun = dict.fromkeys(channels, Begun(0.0, empty))
+        self._window_chosen_s: float | None = None
+        self._bins_chosen_s: float | None = None
         self._latest: LiveCounts | None = None
+
+    def configure(self, settings: LiveSettings) -> None:
+        """Count by these settings from now on; only what depends on a change begins anew.
+
+        Another window begins the coincidences, another range or other bins all histograms, and
+        a pair that is new its own. Another interval begins nothing.
+
+        Raises:
+            LimitError: a pair names a detector that is not on this tagger.
+        """
+        channels = self._channels_of(settings)
+        former, self.settings = self.settings, settings
+        if settings.window_full_ps != former.window_full_ps:
+            self.advance()
+            self._bundle.choose_window(settings.window_full_ps)
+            last = self._marks[-1]
+            self._window_mark = replace(last, coincidences=np.zeros_like(last.coincidences))
+            self._marks[-1] = self._window_mark
+            self._window_chosen_s = last.live_s
+        has_new_bins = (settings.range_ps, settings.bin_ps) != (former.range_ps, former.bin_ps)
+        if has_new_bins or settings.pairs != former.pairs:
+            rates = self._bundle.result().rates
+            self._bundle.choose_histograms(
+                np.array(channels, dtype=np.int64).reshape(-1, 2),
+                settings.range_ps,
+                settings.bin_ps,
+            )
+            now = Begun(rates.live_s, rates.counts)
+            kept = {} if has_new_bins else self._begun
+            self._begun = {pair: kept.get(pair, now) for pair in channels}
+            if has_new_bins:
+                self._bins_chosen_s = rates.live_s
+        self._latest = None if self._latest is None else self._bundle.result()
+
+    def interrupt(self) -> None:
+        """Let rates and coincidences begin anew after a stretch that was not seen."""
+        self._marks = deque([self._marks[-1]])
 
     def update(self, block: TagBlock) -> None:
         """Count a block."""
@@ -138,11 +124,14 @@ class LiveStream:
         """Close the interval that slides; `rates`, `matrix` and `histogram` tell of its end."""
         counts = self._bundle.result()
         live_s = counts.rates.live_s
-        self._marks.append(
-            _Mark(live_s, counts.rates.lost, counts.rates.counts, counts.matrix.counts)
-        )
+        interval_s = self.settings.interval_s
+        mark = _Mark(live_s, counts.rates.lost, counts.rates.counts, counts.matrix.counts)
+        if len(self._marks) > 1 and live_s - self._marks[-2].live_s < interval_s / _MARKS:
+            self._marks[-1] = mark
+        else:
+            self._marks.append(mark)
         # One mark from before the interval stays: the sums at its beginning.
-        while len(self._marks) > 2 and live_s - self._marks[1].live_s >= self.settings.interval_s:  # noqa: PLR2004  the beginning and the end
+        while len(self._marks) > 2 and live_s - self._marks[1].live_s >= interval_s:  # noqa: PLR2004  the beginning and the end
             self._marks.popleft()
         self._latest = counts
 
@@ -151,17 +140,23 @@ class LiveStream:
         first, last = self._marks[0], self._marks[-1]
         live_s = last.live_s - first.live_s
         singles = last.singles - first.singles
+        first = self._first_of_pairs()
+        of_pairs = _Sums(
+            last.live_s - first.live_s,
+            last.singles - first.singles,
+            last.coincidences - first.coincidences,
+            None if self._latest is None else self._latest.matrix.window_effective_ps,
+        )
         return {
             "live_s": live_s,
-            "lost": last.lost - first.lost,
+            "lost": last.lost - self._marks[0].lost,
             "lost_total": last.lost,
+            "window_age_s": self._age_s(self._window_chosen_s),
             "detectors": {
                 d.name: {"channel": d.channel, **_rate(int(singles[d.channel]), live_s)}
                 for d in self._detectors
             },
-            "pairs": {
-                f"{a.name}-{b.name}": self._pair(a, b, singles, live_s) for a, b in self._shown
-            },
+            "pairs": {f"{a.name}-{b.name}": of_pairs.pair(a, b) for a, b in self._shown},
         }
 
     def rates_hz(self) -> dict[str, float]:
@@ -175,7 +170,7 @@ class LiveStream:
 
     def matrix(self) -> dict[str, Any]:
         """Return the coincidences of all pairs of detectors in the interval that slides."""
-        first, last = self._marks[0], self._marks[-1]
+        first, last = self._first_of_pairs(), self._marks[-1]
         channels = [detector.channel for detector in self._detectors]
         counts = (last.coincidences - first.coincidences)[np.ix_(channels, channels)]
         return {
@@ -183,85 +178,74 @@ class LiveStream:
             "counts": counts.tolist(),
             "live_s": last.live_s - first.live_s,
             "window_full_ps": self.settings.window_full_ps,
+            "window_age_s": self._age_s(self._window_chosen_s),
             "resolution_ps": self._tagger.resolution_ps,
             "convention": "all_pairs",
         }
 
     def histogram(self) -> dict[str, Any]:
-        """Return the histograms since the beginning, with their peaks; empty before `advance`."""
+        """Return the histograms since each was begun, with fitted peaks; empty before `advance`.
+
+        `live_s` and `singles` are those of the time that each was counted.
+        """
         if self._latest is None:
             return {}
-        correlation, rates = self._latest.correlation, self._latest.rates
-        names = [f"{a}-{b}" for a, b in self.settings.pairs]
-        expected = [
-            accidentals(
-                int(rates.counts[a]), int(rates.counts[b]), rates.live_s, correlation.bin_ps
-            ).value
-            for a, b in correlation.pairs
-        ]
+        rates = self._latest.rates
+        begun = [self._begun[pair] for pair in self._latest.correlation.pairs]
         return {
-            "pairs": names,
-            "first_lag_ps": int(correlation.lags_ps[0]),
-            "bin_ps": correlation.bin_ps,
-            "counts": correlation.counts.tolist(),
             "live_s": rates.live_s,
-            "resolution_ps": self._tagger.resolution_ps,
-            "singles": [[int(rates.counts[a]), int(rates.counts[b])] for a, b in correlation.pairs],
-            "accidentals_per_bin": [_finite(value) for value in expected],
-            "peaks": [self._peak(correlation, row) for row in range(len(names))],
+            "bins_age_s": self._age_s(self._bins_chosen_s),
+            "pairs": [f"{a}-{b}" for a, b in self.settings.pairs],
+            **told_histograms(
+                self._latest.correlation, rates, begun, self._delays_ps, self._tagger.resolution_ps
+            ),
         }
 
-    def _pair(
-        self, a: Detector, b: Detector, singles: NDArray[np.int64], live_s: float
-    ) -> dict[str, Any]:
-        first, last = self._marks[0], self._marks[-1]
+    def _channels_of(self, settings: LiveSettings) -> list[tuple[int, int]]:
+        for name in (name for pair in settings.pairs for name in pair):
+            if name not in self._by_name:
+                known = ", ".join(self._by_name) or "none"
+                raise LimitError(
+                    f'"{name}" is no detector of {self._tagger.name}; known are: {known}'
+                )
+        return [(self._by_name[a].channel, self._by_name[b].channel) for a, b in settings.pairs]
+
+    def _first_of_pairs(self) -> _Mark:
+        """Return the beginning of the interval of coincidences: none before the window was."""
+        first = self._marks[0]
+        return first if first.live_s > self._window_mark.live_s else self._window_mark
+
+    def _age_s(self, chosen_s: float | None) -> float | None:
+        """Return how much live time has gone by since something was chosen."""
+        return None if chosen_s is None else self._marks[-1].live_s - chosen_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Tags and coincidences of an interval; no window before the first result."""
+
+    live_s: float
+    singles: NDArray[np.int64]
+    coincidences: NDArray[np.int64]
+    windows_ps: NDArray[np.int64] | None
+
+    def pair(self, a: Detector, b: Detector) -> dict[str, Any]:
+        """Return the rate of a pair and its accidentals, with uncertainties."""
         at = (a.channel, b.channel)
-        count = int(last.coincidences[at] - first.coincidences[at])
-        width_ps = self.settings.window_full_ps
-        if self._latest is not None:
-            width_ps = int(self._latest.matrix.window_effective_ps[at])
-        chance = accidentals(int(singles[a.channel]), int(singles[b.channel]), live_s, width_ps)
-        per_s = 1 / live_s if live_s > 0 else math.nan
+        width_ps = 0 if self.windows_ps is None else int(self.windows_ps[at])
+        singles = int(self.singles[a.channel]), int(self.singles[b.channel])
+        chance = accidentals(*singles, self.live_s, width_ps)
+        per_s = 1 / self.live_s if self.live_s > 0 else math.nan
         return {
-            **_rate(count, live_s),
-            "accidentals_hz": _finite(chance.value * per_s),
-            "accidentals_sigma_hz": _finite(chance.sigma * per_s),
-        }
-
-    def _peak(self, correlation: Correlation, row: int) -> dict[str, Any] | None:
-        try:
-            peak = find_peak(
-                correlation.counts[row],
-                correlation.lags_ps,
-                correlation.bin_ps,
-                resolution_ps=self._tagger.resolution_ps,
-            )
-        except ValueError:
-            # The histogram is too short to have bins beside its peak; it is shown without.
-            return None
-        if not peak.is_found:
-            return None
-        return {
-            "position_ps": _estimate(peak.position),
-            "fwhm_ps": _estimate(peak.fwhm),
-            "counts": _estimate(peak.counts),
-            "background": _estimate(peak.background),
-            "significance": _finite(peak.significance),
+            **_rate(int(self.coincidences[at]), self.live_s),
+            "accidentals_hz": finite(chance.value * per_s),
+            "accidentals_sigma_hz": finite(chance.sigma * per_s),
         }
 
 
 def _rate(count: int, live_s: float) -> dict[str, float | None]:
     per_s = 1 / live_s if live_s > 0 else math.nan
     return {
-        "rate_hz": _finite(count * per_s),
-        "sigma_hz": _finite(poisson_sigma(float(count)) * per_s),
+        "rate_hz": finite(count * per_s),
+        "sigma_hz": finite(poisson_sigma(float(count)) * per_s),
     }
-
-
-def _estimate(estimate: Estimate) -> dict[str, float | None]:
-    return {"value": _finite(estimate.value), "sigma": _finite(estimate.sigma)}
-
-
-def _finite(value: float) -> float | None:
-    """Return the value as JSON allows it, where infinity and nan do not exist."""
-    return float(value) if math.isfinite(value) else None

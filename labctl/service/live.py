@@ -34,8 +34,7 @@ class _Watched:
 
     def __init__(self, bench: Bench, pump: TagPump) -> None:
         self.pump = pump
-        self.settings = settings_for(bench, pump.tagger)
-        self.stream = LiveStream(bench, pump.tagger, self.settings)
+        self.stream = LiveStream(bench, pump.tagger, settings_for(bench, pump.tagger))
         self.subscription: TagSubscription = pump.fanout.subscribe(_CAPACITY_TAGS)
         self.error = ""
         self.skipped = 0
@@ -99,10 +98,10 @@ class LiveAnalysis:
     def settings(self) -> dict[str, LiveSettings]:
         """Return what is counted, by tagger."""
         with self._lock:
-            return {n: self._wanted.get(n, w.settings) for n, w in self._watched.items()}
+            return {n: self._wanted.get(n, w.stream.settings) for n, w in self._watched.items()}
 
     def configure(self, tagger: str, settings: LiveSettings) -> None:
-        """Count by these settings from the next turn on, all histograms anew.
+        """Count by these settings from the next turn on; see `LiveStream.configure`.
 
         Raises:
             LimitError: unknown tagger, or a detector that is not on it.
@@ -139,16 +138,15 @@ class LiveAnalysis:
                 self._stopping.wait(_IDLE_S)
 
     def _obey(self) -> None:
+        # Under the lock to the end: who asks meanwhile for what is counted must see the newest.
         with self._lock:
-            wanted, self._wanted = self._wanted, {}
-            is_reset_wanted, self._is_reset_wanted = self._is_reset_wanted, False
-        for name, settings in wanted.items():
-            watched = self._watched[name]
-            watched.settings = settings
-            watched.stream = LiveStream(self._bench, watched.pump.tagger, settings)
-        if is_reset_wanted:
-            for watched in self._watched.values():
-                watched.stream.reset()
+            for name, settings in self._wanted.items():
+                self._watched[name].stream.configure(settings)
+            self._wanted = {}
+            if self._is_reset_wanted:
+                for watched in self._watched.values():
+                    watched.stream.reset()
+            self._is_reset_wanted = False
 
     def _take(self, name: str, watched: _Watched) -> bool:
         """Count what waits of one stream; return whether there was anything."""
@@ -190,7 +188,7 @@ class LiveAnalysis:
             watched.error = str(error)
             return False
         watched.renew()
-        watched.stream.reset()
+        watched.stream.interrupt()
         watched.error = ""
         return True
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         pair_within,
         queue_pair,
     )
+    from labctl.analysis._kernels.peak import peak_terms
 
 __all__ = [
     "bin_intervals",
@@ -71,6 +72,7 @@ __all__ = [
     "pair_one_to_one",
     "pair_within",
     "part_late",
+    "peak_terms",
     "pick_channel",
     "pick_roles",
     "place_by_channel",
@@ -94,6 +96,7 @@ _MODULES = {
     "lags": ("count_lags",),
     "merging": ("merge_runs", "merge_two", "part_late", "settle_tags"),
     "pairing": ("complete_folds", "pair_fronts", "pair_within", "queue_pair"),
+    "peak": ("peak_terms",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
