@@ -6,7 +6,7 @@ from typing import Any
 
 from drivers.cobolt_06 import protocol
 from drivers.cobolt_06.protocol import Fault
-from labctl.device import Device, Identity, Reading, Setting
+from labctl.device import Device, Identity, Reading, Setting, action
 from labctl.errors import (
     InstrumentError,
     InterlockError,
@@ -146,6 +146,7 @@ class Cobolt06(Device):
             hint="Use the key switch or the interlock now.",
         ) from failure
 
+    @action
     def clear_fault(self) -> None:
         """Clear a fault whose cause was removed; emission stays off."""
         self.execute(protocol.CLEAR_FAULT)

@@ -9,7 +9,7 @@ from drivers.single_quantum_websq import bias, protocol
 from drivers.single_quantum_websq.bias_control import BiasControl
 from drivers.single_quantum_websq.counts import CountsLine
 from drivers.single_quantum_websq.counts_stream import CountsStream
-from labctl.device import Companion, Device, Identity, Limits, Reading, Setting
+from labctl.device import Companion, Device, Identity, Limits, Reading, Setting, action
 from labctl.errors import InstrumentError, InterlockError, LimitError
 from labctl.transport import Link
 
@@ -183,6 +183,7 @@ class SingleQuantumWebSq(Device):
         """Return the channels, from 1, that are latched: normal, and blind until re-armed."""
         return self.bias_control.latched()
 
+    @action
     def rearm_latched(self) -> Generator[float, None, None]:
         """Bring latched channels back to their bias; yields seconds to wait.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from drivers.thorlabs_k10cr1 import protocol
 from drivers.thorlabs_k10cr1.protocol import Status
-from labctl.device import Device, Identity, Reading, Setting
+from labctl.device import Device, Identity, Reading, Setting, action
 from labctl.errors import InterlockError
 
 __all__ = ["K10cr1"]
@@ -72,11 +72,13 @@ class K10cr1(Device):
         """
         self.angle_deg = angle_deg
 
+    @action
     def home(self) -> None:
         """Start looking for the zero, in reverse; the mount ends there after up to a turn."""
         self.execute(protocol.ENABLE)
         self.execute(protocol.HOME)
 
+    @action
     def stop(self) -> None:
         """Brake. After stopping a homing the mount must be homed again."""
         self.execute(protocol.STOP)

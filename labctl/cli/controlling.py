@@ -1,4 +1,4 @@
-"""`control` and `alarms`: who may change things in the service, and what it complains about."""
+"""`control`, `alarms`, `restore`: who may change things, what is wrong, and back from "safe"."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 _TIMEOUT_S = 10.0
+#: A bias is ramped.
+_RESTORED_WITHIN_S = 120.0
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Also from somebody who holds control; they are told.")
 ]
@@ -35,6 +37,7 @@ def add_to(app: typer.Typer) -> None:
     control.command("release")(release)
     app.add_typer(control, name="control")
     app.command("alarms")(alarms)
+    app.command("restore")(restore)
 
 
 def show(
@@ -131,6 +134,30 @@ def alarms(
     else:
         say("no alarms")
     return ExitCode.FAILED if any(alarm["is_active"] for alarm in found) else ExitCode.FINISHED
+
+
+def restore(
+    *, config: ConfigOption = None, bench: BenchOption = None, json: JsonOption = False
+) -> int:
+    """Set again what was lowered for safety, such as a bias; emission stays off.
+
+    Exit code 1 where something could not be set.
+    """
+    from labctl.cli.output import note, print_json, say  # noqa: PLC0415  --help must stay fast
+    from labctl.units import format_quantity  # noqa: PLC0415
+
+    reply = required_service(config, bench).ask("restore", timeout_s=_RESTORED_WITHIN_S)
+    settings, failures = reply["settings"], reply["failures"]
+    if json:
+        print_json({"settings": settings, "failures": failures})
+    else:
+        for each in settings:
+            say(f"{each['path']}: {format_quantity(each['value'], each['unit'])}")
+        for path, why in failures.items():
+            note(f"{path} could not be set again: {why}")
+        if not settings and not failures:
+            say("nothing is lowered")
+    return ExitCode.FAILED if failures else ExitCode.FINISHED
 
 
 def _alarm_row(alarm: Mapping[str, Any]) -> tuple[str, ...]:

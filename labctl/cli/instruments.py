@@ -1,4 +1,4 @@
-"""`check`, `get` and `set`: one look at the instruments, or one touch."""
+"""`check`, `get`, `set` and `do`: one look at the instruments, or one touch."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("check")(check)
     app.command("get")(get)
     app.command("set")(set_)
+    app.command("do")(do)
 
 
 def check(
@@ -102,6 +103,27 @@ def set_(
     _print_value(path, reply, json=json)
 
 
+def do(
+    path: Annotated[
+        str, typer.Argument(help="INSTRUMENT.ACTION, such as pump.clear_fault or alice_hwp.home.")
+    ],
+    *,
+    config: ConfigOption = None,
+    bench: BenchOption = None,
+    simulated: SimulatedOption = False,
+) -> None:
+    """Tell an instrument to do something that is no setting; never is emission the effect."""
+    from labctl.cli.output import say  # noqa: PLC0415  --help must stay fast
+
+    file = chosen_config(config, bench)
+    # Detectors that are armed again step by step take their time.
+    if _ask_open_lab(file, "do", simulated=simulated, timeout_s=120.0, path=path) is None:
+        with _opened(file, path, simulated=simulated) as lab:
+            lab.act(path)
+        _say_own_world(simulated=simulated)
+    say(f"{path}: done")
+
+
 def _set_here(file: Path, path: str, value: str, *, simulated: bool, arm: bool) -> dict[str, Any]:
     from labctl.cli.output import note  # noqa: PLC0415  --help must stay fast
 
@@ -134,14 +156,14 @@ def _opened(file: Path, path: str, *, simulated: bool) -> Iterator[Lab]:
 
 
 def _ask_open_lab(
-    file: Path, request: str, *, simulated: bool, **fields: Any
+    file: Path, request: str, *, simulated: bool, timeout_s: float = 10.0, **fields: Any
 ) -> dict[str, Any] | None:
     """Ask the process that holds this laboratory open, if there is one."""
     from labctl.cli.output import note  # noqa: PLC0415  --help must stay fast
     from labctl.lab import find_open_labs  # noqa: PLC0415
 
     for lab in find_open_labs(file, simulated=simulated):
-        reply = lab.ask(request, timeout_s=10.0, **fields)
+        reply = lab.ask(request, timeout_s=timeout_s, **fields)
         note(f"in the laboratory held open by {lab.owner}")
         return reply
     return None

@@ -5,6 +5,7 @@ A driver is `protocol.py` (pure requests: bytes out, bytes in, typed value) and 
 kinds, never on a driver.
 """
 
+from labctl.device.action import action
 from labctl.device.device import Companion, Device, Identity
 from labctl.device.kinds import (
     KINDS,
@@ -35,6 +36,7 @@ __all__ = [
     "Rotator",
     "Setting",
     "Shutter",
+    "action",
     "load_driver",
     "load_plugin",
     "parse_text",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+from labctl.device.action import actions_of
 from labctl.device.parameter import Limits, Reading, Setting
 from labctl.device.request import Request
 from labctl.errors import InstrumentError, LabError, LinkError, ProtocolError
@@ -54,6 +55,10 @@ class Device:
         on_change: called as (setting, value, unit) after a setting was set.
         last_set: value of every setting as it was last set since opening, oldest first; what
             is set again where the instrument has forgotten it.
+        is_safe_owed: it was ordered to be safe and could not be confirmed to be, and nobody has lit
+            it since; it is made safe as soon as it can be reached.
+        lowered: settings that were lowered for safety, with the value before, until somebody sets
+            them; never emission.
         identity: what the instrument said it is when it was connected.
     """
 
@@ -63,12 +68,15 @@ class Device:
     answers_while_streaming: ClassVar[bool] = False
     companion_wires: ClassVar[Mapping[str, Companion]] = {}
     parameters: ClassVar[Mapping[str, Parameter]] = {}
+    #: What operators may tell the instrument to do, and what they read of it; see `action`.
+    actions: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         inherited = dict(cls.parameters)
         own = {n: p for n, p in vars(cls).items() if isinstance(p, (Setting, Reading))}
         cls.parameters = inherited | own
+        cls.actions = {**cls.actions, **actions_of(dict(vars(cls)))}
 
     def __init__(
         self,
@@ -84,6 +92,8 @@ class Device:
         self.limits: Mapping[str, Limits] = limits or {}
         self.on_change: Callable[[str, Any, str], None] | None = None
         self.last_set: dict[str, Any] = {}
+        self.lowered: dict[str, Any] = {}
+        self.is_safe_owed = False
         self.identity: Identity | None = None
 
     def reconnect(self) -> None:
@@ -125,6 +135,10 @@ class Device:
     def changed(self, setting: str, value: Any, unit: str) -> None:
         """Remember and announce that a setting has a new value."""
         self.last_set.pop(setting, None)
+        self.lowered.pop(setting, None)
+        parameter = self.parameters[setting]
+        if value and isinstance(parameter, Setting) and parameter.is_emission:
+            self.is_safe_owed = False
         self.last_set[setting] = value
         if self.on_change is not None:
             self.on_change(setting, value, unit)

@@ -162,11 +162,17 @@ def _act_on(device: Any, verb: str) -> None:
 
 def _attenuate(device: Any) -> None:
     _, most_db = device.limits.get("attenuation_db") or type(device).attenuation_db.limits
+    former_db = device.lowered.get("attenuation_db", device.last_set.get("attenuation_db"))
+    # Even where it cannot be confirmed: nothing may bring the former loss back by itself.
+    device.last_set["attenuation_db"] = most_db
     try:
         device.attenuation_db = most_db
     except LinkError:
         device.reconnect()
         device.attenuation_db = most_db
+    finally:
+        if former_db is not None:
+            device.lowered["attenuation_db"] = former_db
     if abs(device.attenuation_db - most_db) > _ATTENUATION_TOLERANCE_DB:
         raise InstrumentError(
             f"{device.name} was sent to {most_db:g} dB and stands at {device.attenuation_db:g} dB",

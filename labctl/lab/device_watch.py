@@ -23,6 +23,8 @@ from labctl.lab.values import NEVER_READ, MonitoredValue
 __all__ = ["STALE_AFTER_INTERVALS", "DeviceWatch", "Guardian"]
 
 STALE_AFTER_INTERVALS = 3
+#: One that answered nothing, or nonsense, in so many rounds is lost; a wire that is gone at once.
+_LOST_AFTER_ROUNDS = 2
 #: While a guardian is busy it is asked this often whether it has something to do.
 _BUSY_S = 0.02
 
@@ -71,8 +73,11 @@ class DeviceWatch:
         may_ask: Callable[[], bool],
         on_round: Callable[[], None],
         guardians: tuple[Guardian, ...] = (),
+        outlook: Callable[[], str] = str,
     ) -> None:
         self.name = device.name
+        #: When the instrument was found lost, by time.monotonic(); None while it answers.
+        self.lost_s: float | None = None
         #: How many rounds have ended.
         self.rounds = 0
         self._device = device
@@ -81,6 +86,8 @@ class DeviceWatch:
         self._may_ask = may_ask
         self._on_round = on_round
         self._guardians = guardians
+        self._outlook = outlook
+        self._failed_rounds = 0
         self._order = list(device.parameters)
         self._looks: dict[str, _Look | None] = dict.fromkeys(self._order)
         self._asked_s: float | None = None
@@ -123,8 +130,11 @@ class DeviceWatch:
             self._stopping.wait(min(wait_s, _BUSY_S) if is_busy else wait_s)
 
     def _round(self) -> None:
-        if self._may_ask() and self._read_all():
-            self._alarms.clear(f"{self.name}.unreachable")
+        if not self._may_ask():
+            # It streams, so it is there.
+            self._note_reached()
+        elif self._read_all():
+            self._note_reached()
             values = self.values()
             self._guarded(lambda guardian: guardian.look(values))
         self.rounds += 1
@@ -157,12 +167,16 @@ class DeviceWatch:
             except LinkError as error:
                 for each in self._order:
                     self._fail(each, str(error))
-                self._cannot_reach(str(error))
+                self._lose(str(error))
                 return False
             except LabError as error:
                 self._fail(name, str(error))
                 self._order = self._order[place + 1 :] + self._order[: place + 1]
-                self._cannot_reach(str(error))
+                self._failed_rounds += 1
+                if self._failed_rounds < _LOST_AFTER_ROUNDS:
+                    self._cannot_reach(str(error))
+                else:
+                    self._lose(str(error))
                 return False
             except Exception as error:  # noqa: BLE001  a driver's bug is told as its value's error
                 self._refused(name, f"the driver failed: {error!r}")
@@ -198,6 +212,15 @@ class DeviceWatch:
         elif not former.error:
             self._alarms.raise_alarm(key, "alarm", self.name, error)
         self._fail(name, error)
+
+    def _note_reached(self) -> None:
+        self._failed_rounds = 0
+        self.lost_s = None
+        self._alarms.clear(f"{self.name}.unreachable")
+
+    def _lose(self, error: str) -> None:
+        self.lost_s = time.monotonic()
+        self._cannot_reach(f"{error} {self._outlook()}".rstrip())
 
     def _cannot_reach(self, error: str) -> None:
         if not self._stopping.is_set():

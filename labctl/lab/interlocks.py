@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from labctl.bus import Bus, Level, Message
 from labctl.errors import InterlockError, LimitError
-from labctl.lab.actions import Action, ActionTaker, Deed, parse_action
+from labctl.lab.actions import KIND_OF_VERB, Action, ActionTaker, Deed, parse_action
 from labctl.lab.alarms import AlarmBook
 from labctl.lab.condition_text import parse_condition
 from labctl.lab.conditions import Condition, Quantity, holds, quantities
@@ -112,12 +112,25 @@ class Interlocks:
             InterlockError: a rule that switches this laser off is violated, or has not yet been
                 confirmed to have done so.
         """
+        self._refuse(instrument, f"emission of {instrument}", {Action("off", instrument)})
+
+    def refuse_raising(self, instrument: str) -> None:
+        """Refuse that what was lowered at an instrument comes back while a rule keeps it down.
+
+        Raises:
+            InterlockError: a rule that acts on the instrument is violated, or has not yet been
+                confirmed to have acted.
+        """
+        actions = {Action(verb, instrument) for verb in KIND_OF_VERB}
+        self._refuse(instrument, f"bringing {instrument} back", actions)
+
+    def _refuse(self, instrument: str, what: str, actions: set[Action]) -> None:
         for watched in self._watched:
             verdict, rule = watched.verdict, watched.rule
-            concerned = {Action("off", instrument), Action("all safe")}.intersection(rule.actions)
+            concerned = (actions | {Action("all safe")}).intersection(rule.actions)
             if concerned and (verdict.is_violated or concerned.intersection(list(watched.deeds))):
                 raise InterlockError(
-                    f"emission of {instrument} is refused: the rule [interlocks.{rule.name}] "
+                    f"{what} is refused: the rule [interlocks.{rule.name}] "
                     f"keeps it off: {verdict.reason or 'its actions are not confirmed yet'}",
                     device=instrument,
                     hint="Remove the cause; the rule then lets go by itself.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -12,6 +13,7 @@ from labctl.bus import Alarm, Bus, Message, ParameterChanged
 from labctl.clock import Clock
 from labctl.device import Device, Identity, Setting, parse_text
 from labctl.errors import ConfigError, InterlockError, LabError, LinkError, nearest
+from labctl.lab.acting import act_on, answer_act
 from labctl.lab.answering import answering
 from labctl.lab.bench import Bench
 from labctl.lab.calibration import load_calibration
@@ -164,6 +166,14 @@ class Lab:
             setattr(device, name, value)
             return getattr(device, name)
 
+    def act(self, path: str) -> None:
+        """Tell an instrument to do `instrument.action`, such as pump.clear_fault.
+
+        Raises:
+            ConfigError: there is no such instrument or action.
+        """
+        act_on(self.bench, path)
+
     def parameter(self, path: str) -> Any:
         """Return the declaration (unit, limits, doc) of `instrument.setting`."""
         device, name = find_parameter(self.devices, path)
@@ -200,6 +210,7 @@ class Lab:
             "safe": lambda _: self._answer_safe(),
             "get": lambda message: self._answer_get(str(message.get("path"))),
             "set": self._answer_set,
+            "do": partial(answer_act, self.bench),
             **fault_handlers(self.simulation),
         }
 

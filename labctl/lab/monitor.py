@@ -4,7 +4,7 @@ Each instrument is read in a thread of its own, so that one that hangs keeps no 
 watched; one more thread looks at the tag streams and judges the rules. Ages and intervals are in
 wall-clock time, like the timeouts of the links; what a rule or an alarm calls a duration is in
 bench time. The monitor reads, and it switches off what rules tell it to; it never switches
-anything on, and it leaves reconnecting to others.
+anything on, and it leaves reconnecting to others (labctl.lab.reviving).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from labctl.bus import Alarm, ParameterChanged
@@ -24,6 +25,7 @@ from labctl.lab.laser_watch import LaserWatch
 from labctl.lab.latch_watch import LatchWatch
 from labctl.lab.rate_watch import RateWatch
 from labctl.lab.stream_watch import StreamWatch
+from labctl.lab.value_news import ValueNews
 from labctl.lab.values import NEVER_READ, MonitoredValue, Values
 
 if TYPE_CHECKING:
@@ -56,13 +58,15 @@ class Monitor:
         abort_run: Callable[[str], None] | None = None,
         rates_hz: Callable[[], Mapping[str, float]] | None = None,
         on_values: Callable[[Values], None] | None = None,
+        outlook: Callable[[str], str] | None = None,
         interval_s: float | None = None,
     ) -> None:
         config = lab.loaded.config
         self.alarms = alarms if alarms is not None else AlarmBook(lab.bus)
         self._lab = lab
         self._given_rates_hz = rates_hz
-        self._on_values = on_values
+        self._news = None if on_values is None else ValueNews(on_values)
+        self._outlook = outlook
         self._interval_s = interval_s if interval_s is not None else config.monitor.interval_s
         self._stopping = threading.Event()
         self._changed = threading.Event()
@@ -70,8 +74,6 @@ class Monitor:
         self._rates: dict[str, MonitoredValue] = {}
         self._started_s = time.monotonic()
         self._failure = "", 0.0
-        self._told: dict[tuple[str, str], MonitoredValue] = {}
-        self._set_ns: dict[tuple[str, str], int] = {}
         self._lasers: list[LaserWatch] = []
         self._latches: list[LatchWatch] = []
         self._devices = {name: self._watch_of(device) for name, device in lab.devices.items()}
@@ -145,6 +147,11 @@ class Monitor:
             for name, watch in self._devices.items()
         }
 
+    def lost(self) -> dict[str, float]:
+        """Return when each instrument that is lost was last found so, by time.monotonic()."""
+        watches = self._devices.values()
+        return {watch.name: at_s for watch in watches if (at_s := watch.lost_s) is not None}
+
     def rates_hz(self) -> dict[str, float]:
         """Return the count rates that rules see now, by detector."""
         return {name: rate.value for name, rate in self._rates.items() if rate.state == "fresh"}
@@ -160,6 +167,14 @@ class Monitor:
             InterlockError: it names the rule and what violates it.
         """
         self._interlocks.refuse_emission(instrument)
+
+    def refuse_raising(self, instrument: str) -> None:
+        """Refuse that what was lowered at an instrument comes back while a rule keeps it down.
+
+        Raises:
+            InterlockError: it names the rule and what violates it.
+        """
+        self._interlocks.refuse_raising(instrument)
 
     def _watch_of(self, device: Device) -> DeviceWatch:
         lab, config = self._lab, self._lab.loaded.config.monitor
@@ -183,6 +198,7 @@ class Monitor:
             may_ask=lambda: pump is None or answers_always or not pump.is_running,
             on_round=self._changed.set,
             guardians=tuple(guardians),
+            outlook=str if self._outlook is None else partial(self._outlook, device.name),
         )
 
     def _main(self) -> None:
@@ -210,12 +226,13 @@ class Monitor:
         for event in self._events.drain():
             if isinstance(event, Alarm) and not event.key:
                 self.alarms.note(event)
-            elif isinstance(event, ParameterChanged):
-                self._set_ns[event.instrument, event.setting] = event.utc_ns
+            elif isinstance(event, ParameterChanged) and self._news is not None:
+                self._news.note_set(event)
         seen = {name: watch.values() for name, watch in self._devices.items()}
         if self._has_looked():
             self._interlocks.judge(lambda q: self._look(q, seen), self._lab.clock.now_s())
-        self._tell_changes(seen)
+        if self._news is not None:
+            self._news.tell(seen)
 
     def _has_looked(self) -> bool:
         """Return whether every instrument was looked at once, or had the time to be."""
@@ -263,32 +280,6 @@ class Monitor:
             if waiting_s > max(self._stale_s, _HANGS_AFTER_S):
                 told = f"{watch.name} has not answered for {waiting_s:.0f} s"
                 self.alarms.raise_alarm(f"{watch.name}.unreachable", "alarm", watch.name, told)
-
-    def _tell_changes(self, seen: Mapping[str, Mapping[str, MonitoredValue]]) -> None:
-        if self._on_values is None:
-            return
-        changed: Values = {}
-        for name, values in seen.items():
-            for key, value in values.items():
-                if self._is_news((name, key), value):
-                    self._told[name, key] = value
-                    changed.setdefault(name, {})[key] = value.to_dict()
-        if changed:
-            self._on_values(changed)
-
-    def _is_news(self, key: tuple[str, str], value: MonitoredValue) -> bool:
-        """Return whether clients do not know a value yet.
-
-        Of what was set they know what it was set to: only a later reading is news to them, and
-        that in any case, for it confirms the value.
-        """
-        set_ns = self._set_ns.get(key)
-        if set_ns is None:
-            return value.differs_from(self._told.get(key))
-        if value.utc_ns <= set_ns:
-            return False
-        del self._set_ns[key]
-        return True
 
     @property
     def _stale_s(self) -> float:

@@ -2,7 +2,8 @@
 
 A cable that was pulled leaves an instrument as it was; a power cut does not. Both look the same
 from here, so every setting that was made since opening is read, set again where it differs, and
-read back. Emission is left as the instrument has it: switching it on is the operator's act.
+read back. Emission is left as the instrument has it: switching it on is the operator's act. Only
+what was ordered to be safe while it was away is made so before anything else.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any, TypeAlias, cast
 from labctl.device import Device, Identity, Rotator, Setting
 from labctl.errors import InstrumentError, LabError
 from labctl.lab.bench import Bench
+from labctl.lab.safety import make_one_safe
 
-__all__ = ["Restored", "restore", "restore_stepwise"]
+__all__ = ["Restored", "agrees", "restore", "restore_stepwise"]
 
 _POLL_S = 0.05
 #: The slowest full turn of the mounts we know takes 36 s; homing may take one and a half.
@@ -37,15 +39,19 @@ class Restored:
         was_reconnected: False where it answered over the link as it was.
         set_again: settings that it had forgotten.
         dark: emission that was on by our last word and is off; it stays so.
+        was_made_safe: that was ordered while it could not be reached.
     """
 
     name: str
     was_reconnected: bool
     set_again: tuple[str, ...]
     dark: tuple[str, ...]
+    was_made_safe: bool = False
 
     def __str__(self) -> str:
         parts = ["reconnected" if self.was_reconnected else "answers"]
+        if self.was_made_safe:
+            parts.append("made safe, as was ordered while it was away")
         if self.set_again:
             parts.append(f"set again: {', '.join(self.set_again)}")
         if self.dark:
@@ -75,6 +81,7 @@ def restore_stepwise(bench: Bench, name: str) -> Generator[float, None, Restored
     Raises:
         LinkError: it is out of reach, or another instrument answers.
         InstrumentError: a setting does not read back as it was set.
+        LabError: it was to be made safe and cannot be confirmed to be.
     """
     device = bench.devices[name]
     pump = bench.pumps.get(name)
@@ -82,6 +89,9 @@ def restore_stepwise(bench: Bench, name: str) -> Generator[float, None, Restored
         was_reconnected = not _is_itself(device)
         if was_reconnected:
             device.reconnect()
+        is_owed = device.is_safe_owed
+        if is_owed:
+            make_one_safe(device)
         remembered = dict(device.last_set)
         if "rotator" in device.kinds:
             yield from _at_rest(cast("Rotator", device), bench)
@@ -91,7 +101,7 @@ def restore_stepwise(bench: Bench, name: str) -> Generator[float, None, Restored
             for setting, value in remembered.items()
             if _setting(device, setting).is_emission and value and not getattr(device, setting)
         )
-    return Restored(name, was_reconnected, set_again, dark)
+    return Restored(name, was_reconnected, set_again, dark, is_owed)
 
 
 def _is_itself(device: Device) -> bool:
@@ -109,7 +119,7 @@ def _set_again(
     again = []
     for name, value in remembered.items():
         setting = _setting(device, name)
-        if setting.is_emission or _agrees(device, setting, value):
+        if setting.is_emission or agrees(device, name, value):
             continue
         setattr(device, name, value)
         if "rotator" in device.kinds:
@@ -118,7 +128,7 @@ def _set_again(
     # One setting may change another, so all are read at the end.
     for name, value in remembered.items():
         setting = _setting(device, name)
-        if not setting.is_emission and not _agrees(device, setting, value):
+        if not setting.is_emission and not agrees(device, name, value):
             raise InstrumentError(
                 f"{device.name}.{name} was set again to {value} and reads back "
                 f"{getattr(device, name)}",
@@ -145,11 +155,12 @@ def _setting(device: Device, name: str) -> Setting[Any]:
     return cast("Setting[Any]", type(device).parameters[name])
 
 
-def _agrees(device: Device, setting: Setting[Any], value: Any) -> bool:
-    read = getattr(device, setting.name)
+def agrees(device: Device, name: str, value: Any) -> bool:
+    """Return whether a setting reads back as it was set, within the steps of a converter."""
+    setting, read = _setting(device, name), getattr(device, name)
     if not setting.is_number and not setting.is_array:
         return bool(read == value)
-    low, high = device.limits.get(setting.name) or setting.limits or (0.0, 0.0)
+    low, high = device.limits.get(name) or setting.limits or (0.0, 0.0)
     wanted = value if setting.is_array else (value,)
     found = read if setting.is_array else (read,)
     return len(wanted) == len(found) and all(

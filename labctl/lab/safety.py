@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
-from labctl.device import Device
+from labctl.device import Device, Setting
 from labctl.errors import LabError, LinkError
 
 __all__ = ["SafetyReport", "make_all_safe", "make_one_safe"]
@@ -53,9 +54,43 @@ def make_all_safe(devices: Iterable[Device]) -> SafetyReport:
 def make_one_safe(device: Device) -> None:
     """Make a device safe; over a link that was lost, after connecting it anew.
 
+    What was lowered, confirmed or not, stands in its `lowered`; what could not be confirmed is
+    owed, and done when the device is back.
+
     Raises:
         LabError: it could not be confirmed to be safe.
     """
+    before, lowered = dict(device.last_set), dict(device.lowered)
+    device.is_safe_owed = True
+    try:
+        _safe_over_any_link(device)
+        device.is_safe_owed = False
+    finally:
+        # Added to what another thread may have found meanwhile.
+        device.lowered.update(lowered | _taken_down(device, before))
+
+
+def _taken_down(device: Device, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that differ from what they were set to before, but what lets light out.
+
+    That is emission, and a shutter.
+    """
+    emission = {
+        name
+        for name, parameter in device.parameters.items()
+        if isinstance(parameter, Setting) and parameter.is_emission
+    }
+    if "shutter" in device.kinds:
+        emission.add("is_open")
+    now = dict(device.last_set)
+    return {
+        name: value
+        for name, value in before.items()
+        if name not in emission and now.get(name) != value
+    }
+
+
+def _safe_over_any_link(device: Device) -> None:
     try:
         device.make_safe()
     except LinkError as lost:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from labctl.bus import Message
 from labctl.device import Device, Laser, Setting
-from labctl.errors import ConfigError, InstrumentError, InterlockError, LabError, nearest
+from labctl.errors import ConfigError, InterlockError, LabError, nearest
 from labctl.lab import Bench, Lab, Restored, restore_stepwise
 from labctl.lab.config import RunsConfig
 from labctl.runs.light import light_up
@@ -220,8 +220,8 @@ def fault_policy(config: RunsConfig, on_fault: str | None, operator: Operator) -
 def _is_on(device: Device, name: str) -> bool:
     try:
         return bool(getattr(device, name))
-    except InstrumentError:
-        # Some models of a series lack the switch.
+    except LabError:
+        # Some models of a series lack the switch; what is away, this run did not light.
         return False
 
 

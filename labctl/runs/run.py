@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from labctl.bus import Alarm, Message
 from labctl.device import Laser
 from labctl.errors import LabError
 from labctl.lab import Lab
-from labctl.lab.answering import RUN
 from labctl.runs.light import light_up, lights_of, lights_out, still_lit
 from labctl.runs.mending import FaultPolicy, Mender, lights_on
 from labctl.runs.orders import AbortedError, Orders
@@ -28,12 +27,12 @@ from labctl.runs.plan import (
     Warned,
 )
 from labctl.runs.recording import new_recording, record_events, record_figure, record_master
-from labctl.runs.snapshots import last_snapshot, snapshot
+from labctl.runs.snapshots import absent, snapshot
 from labctl.runs.status import RunOutcome, RunState, RunStatus, failed_run, reason_of
+from labctl.runs.tag_recording import TagRecording
 from labctl.runs.telling import StatusTeller
 from labctl.runs.waits import retaken
 from labctl.storage import Acknowledgement, Recorder
-from labctl.tags import TagBlock
 
 __all__ = ["Run"]
 
@@ -67,7 +66,6 @@ class Run:
         self._mender = Mender(lab, self._orders, faults)
         self._points: list[Mapping[str, Any]] = []
         self._warnings: list[str] = []
-        self._sinks: dict[str, Callable[[TagBlock], None]] = {}
         self._lit: list[Laser] = []
         self._error: BaseException | None = None
         self._outcome: RunOutcome | None = None
@@ -163,40 +161,35 @@ class Run:
             on_ack=self._acknowledged,
         )
         stack.callback(recorder.close)
+        # The tags of a replayed run are in its parent's file already.
+        self._tags = TagRecording(self._lab.bench, recorder, is_kept=not self._parents)
         self._events = stack.enter_context(self._lab.bus.subscribe())
         self._total = planned
         self._teller.tell(uid=uid, path=recorder.path, points_total=planned)
         return recorder, uid
 
     def _work(self, recorder: Recorder) -> Any:
-        recorder.snapshot("start", snapshot(self._lab.bench))
+        values = snapshot(self._lab.bench)
+        recorder.snapshot("start", values)
+        for name, why in absent(values).items():
+            self._take(Warned(f"{name} could not be read at the start: {why}"), recorder)
         if self._arm and self._experiment.lights(self._parameters):
             lights = lights_of(self._lab.bench)
             lighting = light_up(self._lab.bench, lights, self._mender.switch_on)
             self._lit = self._drive(lighting, recorder)
         self._mender.lights = lights_on(self._lab.bench)
-        self._start_streams(recorder)
+        for name, error in self._tags.start().items():
+            self._take(Warned(f"{name} does not stream: {error}"), recorder)
         result = self._drive(self._experiment.plan(self._lab.bench, self._parameters), recorder)
         self._drive(still_lit(self._lab.bench, self._lit), recorder)
         return result
-
-    def _start_streams(self, recorder: Recorder) -> None:
-        for name, pump in self._lab.bench.pumps.items():
-
-            def sink(block: TagBlock, name: str = name) -> None:
-                recorder.record(name, block)
-
-            # The tags of a replayed run are in its parent's file already.
-            if not self._parents:
-                self._sinks[name] = sink
-                pump.fanout.add_sink(sink)
-            pump.start(RUN)
 
     def _drive(self, plan: Plan[Any], recorder: Recorder) -> Any:
         """Step the plan to its end and return its result."""
         with contextlib.closing(plan):
             while True:
                 self._obey()
+                self._tags.check()
                 try:
                     step = next(plan)
                 except StopIteration as stop:
@@ -261,18 +254,15 @@ class Run:
         except LabError as error:
             status, reason, cause = RunState.FAILED, str(error), error
             self._lab.make_safe()
-        for name, pump in self._lab.bench.pumps.items():
-            try:
-                pump.stop(RUN)
-            except LabError as error:
-                if status is RunState.FINISHED:
-                    status, reason, cause = RunState.FAILED, str(error), error
-            if name in self._sinks:
-                pump.fanout.remove_sink(self._sinks.pop(name))
+        try:
+            self._tags.stop()
+        except LabError as error:
+            if status is RunState.FINISHED:
+                status, reason, cause = RunState.FAILED, str(error), error
         return status, reason, cause
 
     def _end(self, recorder: Recorder, status: RunState, reason: str, result: Any) -> None:
-        values = last_snapshot(self._lab.bench)
+        values = snapshot(self._lab.bench)
         record_events(recorder, self._events)
         recorder.snapshot("end", values)
         if result is not None:

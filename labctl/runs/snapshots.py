@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -9,20 +10,14 @@ from labctl.errors import LabError
 from labctl.lab import Bench
 from labctl.runs.recording import plain
 
-__all__ = ["last_snapshot", "snapshot"]
+__all__ = ["absent", "snapshot"]
 
 
 def snapshot(bench: Bench) -> dict[str, Any]:
-    """Return every setting and reading; a stream that others run is suspended meanwhile.
+    """Return every setting and reading, and for what does not answer nothing but its `error`.
 
-    Raises:
-        LabError: an instrument does not answer.
+    A stream that others run is suspended meanwhile.
     """
-    return {name: _values(bench, name) for name in bench.devices}
-
-
-def last_snapshot(bench: Bench) -> dict[str, Any]:
-    """Return the same where instruments may be dead: those tell their error instead."""
     values: dict[str, Any] = {}
     for name in bench.devices:
         try:
@@ -34,8 +29,14 @@ def last_snapshot(bench: Bench) -> dict[str, Any]:
     return values
 
 
+def absent(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return which instruments of a snapshot did not answer, and why."""
+    return {name: found["error"] for name, found in values.items() if set(found) == {"error"}}
+
+
 def _values(bench: Bench, name: str) -> Any:
     pump = bench.pumps.get(name)
-    is_streaming = pump is not None and pump.is_running
+    # A stream that failed may not have ended at the instrument.
+    is_streaming = pump is not None and (pump.is_running or pump.error is not None)
     with pump.suspended() if pump is not None and is_streaming else nullcontext():
         return plain(bench.devices[name].snapshot())

@@ -30,10 +30,12 @@ class LiveCounts:
         self._streams: dict[str, TagSubscription] = {}
 
     def __enter__(self) -> Self:
-        for name, pump in self._bench.pumps.items():
-            self._streams[name] = self._stack.enter_context(pump.fanout.subscribe())
-            pump.start()
-            self._stack.callback(pump.stop)
+        with ExitStack() as stack:
+            for name, pump in self._bench.pumps.items():
+                self._streams[name] = stack.enter_context(pump.fanout.subscribe())
+                stack.callback(pump.stop)
+                pump.start()
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

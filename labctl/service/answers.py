@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labctl.bus import Message
 from labctl.device import Setting, plugins
-from labctl.errors import ConfigError, nearest
+from labctl.errors import ConfigError, InterlockError, nearest
 from labctl.lab.answering import answering
 from labctl.lab.faulting import fault_handlers
-from labctl.runs import LabSession, Run, RunOutcome, load_experiment
+from labctl.lab.lowering import LoweredSetting, lowered, raise_again
+from labctl.runs import LabSession, Run, RunOutcome, RunState, load_experiment
 from labctl.runs.finding import find_runs
 from labctl.runs.recording import default_data_folder, plain
 from labctl.service import requests
@@ -40,6 +41,11 @@ def _instrument_answers(session: LabSession) -> dict[str, Handler]:
         value = session.set(request.path, request.value, arm=request.arm)
         return {"value": plain(value), "unit": session.parameter(request.path).unit}
 
+    def do(request: requests.Do, client: Client) -> Mapping[str, Any]:
+        session.act(request.path)
+        session.bus.publish(Message(source=client.name, text=f"did {request.path}"))
+        return {}
+
     def identify(request: requests.Identify, _: Client) -> Mapping[str, Any]:
         name = request.instrument
         if name not in session.devices:
@@ -63,10 +69,28 @@ def _instrument_answers(session: LabSession) -> dict[str, Handler]:
         "status": lambda *_: {"status": session.status()},
         "get": get,
         "set": set_,
+        "do": do,
+        "lowered": lambda *_: {"settings": _told(lowered(session.devices.values()))},
+        "restore": lambda *_: _restored(session),
         "safe": safe,
         "identify": identify,
         "parameters": lambda *_: {"instruments": describe_instruments(session)},
     }
+
+
+def _told(settings: Iterable[LoweredSetting]) -> list[dict[str, Any]]:
+    return [{"path": s.path, "value": plain(s.value), "unit": s.unit} for s in settings]
+
+
+def _restored(session: LabSession) -> Mapping[str, Any]:
+    status = session.run_status
+    if status.state in {RunState.RUNNING, RunState.PAUSED}:
+        raise InterlockError(
+            f"run {status.uid} ({status.experiment}) is under way; it counts with what is set now",
+            hint="Wait for its end, or abort it.",
+        )
+    report = raise_again(session)
+    return {"settings": _told(report.restored), "failures": report.failures}
 
 
 def _run_answers(session: LabSession) -> dict[str, Handler]:
@@ -172,7 +196,7 @@ def _described(outcome: RunOutcome) -> dict[str, Any]:
 
 
 def describe_instruments(session: LabSession) -> dict[str, dict[str, Any]]:
-    """Return every instrument with its settings and readings: what an editor row needs."""
+    """Return every instrument with its settings, readings and actions: what an editor needs."""
     return {
         name: {
             "kinds": list(device.kinds),
@@ -184,6 +208,7 @@ def describe_instruments(session: LabSession) -> dict[str, dict[str, Any]]:
                 setting: _described_parameter(declared, device.limits.get(setting))
                 for setting, declared in device.parameters.items()
             },
+            "actions": dict(device.actions),
         }
         for name, device in session.devices.items()
     }

@@ -13,6 +13,7 @@ from labctl.lab.safety import SafetyReport
 from labctl.runs.status import RunOutcome, RunStatus
 from labctl.service.attaching import Connection, find_service
 from labctl.service.feed import Feed
+from labctl.service.instrument_requests import InstrumentRequests
 from labctl.service.remote_queue import RemoteQueue
 from labctl.service.remote_run import RemoteRun, status_from_dict
 from labctl.service.subscription import Subscription, Update
@@ -23,10 +24,10 @@ __all__ = ["LabClient", "connect", "find_service"]
 _TIMEOUT_S = 10.0
 #: A setting may ramp or move: drivers take what time they need, within their links' timeouts.
 _SLOW_S = 120.0
-_SLOW = frozenset({"set", "safe", "reconnect"})
+_SLOW = frozenset({"set", "do", "safe", "restore", "reconnect"})
 
 
-class LabClient:
+class LabClient(InstrumentRequests):
     """A client of the acquisition service; any thread may use it, as a context manager.
 
     It gives signs of life by itself until it is closed. Whoever holds control changes things;
@@ -61,14 +62,6 @@ class LabClient:
     def is_gone(self) -> bool:
         """True while no service answers."""
         return self._feed.is_gone
-
-    def get(self, path: str) -> Any:
-        """Return the value of `instrument.setting`."""
-        return self.ask("get", path=path)["value"]
-
-    def set(self, path: str, value: Any, *, arm: bool = False) -> Any:
-        """Set `instrument.setting` and return what the instrument reads back."""
-        return self.ask("set", path=path, value=value, arm=arm)["value"]
 
     def start(
         self,
@@ -151,10 +144,6 @@ class LabClient:
         """Write a line into the log of the service and of the run under way."""
         self.ask("note", text=text)
 
-    def parameters(self) -> dict[str, Any]:
-        """Return every instrument with its settings and readings."""
-        return dict(self.ask("parameters")["instruments"])
-
     def experiments(self) -> list[dict[str, Any]]:
         """Return every experiment with the JSON schema of its parameters."""
         return list(self.ask("experiments")["experiments"])
@@ -182,22 +171,6 @@ class LabClient:
     def live(self, **choices: Any) -> dict[str, Any]:
         """Choose what the live analysis shows, and return what it shows now."""
         return dict(self.ask("live", **choices)["live"])
-
-    def reconnect_instrument(self, instrument: str) -> str:
-        """Open an instrument's links anew and return what it says it is."""
-        return str(self.ask("reconnect", instrument=instrument)["identity"])
-
-    def identify(self, instrument: str) -> dict[str, Any]:
-        """Ask an instrument what it is: identity, and is_the_same as when it was connected."""
-        return self.ask("identify", instrument=instrument)
-
-    def faults(self, place: str | None = None) -> dict[str, Any]:
-        """Return where something can go wrong and what still is, or what can at one place."""
-        return self.ask("faults", place=place)
-
-    def fault(self, place: str, kind: str, **arguments: str | float | bool) -> dict[str, Any]:
-        """Let something go wrong on a simulated bench, and return what."""
-        return dict(self.ask("fault", place=place, kind=kind, arguments=arguments)["fault"])
 
     def stop(self, *, force: bool = False) -> None:
         """End the service; with a run under way only when forced."""

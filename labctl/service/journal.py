@@ -11,13 +11,27 @@ import platformdirs
 
 from labctl.errors import LinkError
 
-__all__ = ["Journal", "service_key"]
+__all__ = ["Journal", "service_key", "services_folder"]
 
 
 def service_key(config: Path, *, simulated: bool) -> str:
     """Return the name of the service of a configuration: there is one at a time."""
     text = f"{config.resolve()} {'simulated' if simulated else 'real'}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def services_folder() -> Path:
+    """Return the folder of the user's state where services keep what outlives them.
+
+    Raises:
+        LinkError: it cannot be made.
+    """
+    folder = platformdirs.user_state_path("labctl") / "services"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LinkError(f"the state folder {folder} cannot be made: {error.strerror}") from error
+    return folder
 
 
 class Journal:
@@ -31,14 +45,7 @@ class Journal:
     """
 
     def __init__(self, key: str) -> None:
-        folder = platformdirs.user_state_path("labctl") / "services"
-        self._path = folder / f"{key}.json"
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise LinkError(
-                f"the state folder {folder} cannot be made: {error.strerror}"
-            ) from error
+        self._path = services_folder() / f"{key}.json"
         self.interrupted: dict[str, Any] = self._read()
 
     def begin(self, uid: str, experiment: str, path: Path) -> None:

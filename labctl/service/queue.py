@@ -38,14 +38,15 @@ class RunQueue:
 
     Args:
         session: the open laboratory.
-        on_change: called after every change, one call at a time; must not take long.
+        on_change: called after every change, one call at a time; must not take long. It may be
+            replaced before `start`.
     """
 
     def __init__(
         self, session: LabSession, *, on_change: Callable[[], object] = lambda: None
     ) -> None:
+        self.on_change = on_change
         self._session = session
-        self._on_change = on_change
         self._telling = threading.RLock()
         self._changed = threading.Condition()
         self._waiting: list[QueueEntry] = []
@@ -161,6 +162,11 @@ class RunQueue:
             self._on_failure = on_failure
         self._tell()
 
+    def waiting(self) -> list[QueueEntry]:
+        """Return the runs that wait, in order."""
+        with self._changed:
+            return list(self._waiting)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the whole queue as JSON carries it.
 
@@ -203,7 +209,7 @@ class RunQueue:
     def _tell(self) -> None:
         # One at a time, so that the newest state is told last.
         with self._telling:
-            self._on_change()
+            self.on_change()
 
     def _work(self) -> None:
         while (run := self._start_next()) is not None:

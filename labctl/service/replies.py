@@ -17,11 +17,13 @@ __all__ = [
     "Identified",
     "Instruments",
     "Live",
+    "Lowered",
     "Outcome",
     "Queue",
     "Queued",
     "Reconnected",
     "Reply",
+    "Restored",
     "Run",
     "Runs",
     "Safe",
@@ -107,6 +109,18 @@ class Safe(Reply):
     """What was confirmed safe, and what could not be: instrument -> why."""
 
     confirmed: list[str]
+    failures: dict[str, str]
+
+
+class Lowered(Reply):
+    """Settings that were lowered for safety, with the value before: path, value, unit."""
+
+    settings: list[dict[str, Any]]
+
+
+class Restored(Lowered):
+    """What of it was set again, and what could not be: path -> why."""
+
     failures: dict[str, str]
 
 

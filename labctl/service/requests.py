@@ -67,6 +67,12 @@ class Set(Request):
     arm: bool = False
 
 
+class Do(Request):
+    """Tell an instrument to do `instrument.action`; never is emission the effect."""
+
+    path: Name
+
+
 class RunChoice(Request):
     """What to run; without `arm`, a bench that is all simulated arms itself."""
 
@@ -222,6 +228,9 @@ REQUESTS: Mapping[str, RequestKind] = MappingProxyType(
         "snapshot": RequestKind(Empty, replies.Snapshot, "anyone"),
         "get": RequestKind(Get, replies.Value, "anyone"),
         "set": RequestKind(Set, replies.Value, "operator"),
+        "do": RequestKind(Do, replies.Done, "operator"),
+        "lowered": RequestKind(Empty, replies.Lowered, "anyone"),
+        "restore": RequestKind(Empty, replies.Restored, "operator"),
         "parameters": RequestKind(Empty, replies.Instruments, "anyone"),
         "experiments": RequestKind(Empty, replies.Experiments, "anyone"),
         "start": RequestKind(Start, replies.Started, "operator"),

@@ -9,11 +9,12 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
-from labctl.errors import InterlockError, LinkError, RunError
+from labctl.device import Laser
+from labctl.errors import InterlockError, LabError, LinkError, RunError
 from labctl.lab import LoadedBench
 from labctl.lab.alarms import AlarmBook
 from labctl.lab.monitor import Monitor
-from labctl.lab.restoring import restore
+from labctl.lab.reviving import Reviver
 from labctl.lab.runtime import claim_service
 from labctl.runs import LabSession, RunState, RunStatus
 from labctl.runs.recording import default_data_folder
@@ -23,6 +24,7 @@ from labctl.service.departure import EmissionPolicy
 from labctl.service.desk import RequestDesk
 from labctl.service.health import HealthWatch
 from labctl.service.journal import Journal, service_key
+from labctl.service.kept_queue import KeptQueue
 from labctl.service.live import LiveAnalysis
 from labctl.service.picture import facts_of, live_settings_of
 from labctl.service.publisher import Publisher
@@ -33,6 +35,7 @@ from labctl.service.values import KnownValues
 
 __all__ = ["Service"]
 
+_KEPT_QUEUE: Final = "kept queue"
 _UNDER_WAY: Final = (RunState.RUNNING, RunState.PAUSED)
 
 
@@ -94,8 +97,8 @@ class Service:
                 f"run {status.uid} ({status.experiment}) is under way; its service goes on",
                 hint="Abort the run first, or stop with force: the run then ends as aborted.",
             )
-        emitting = [name for name, is_on in self.emission().items() if is_on is not False]
-        if not force and emitting:
+        emitting = [] if force else [x.name for x in self.session.bench.lasers if _may_emit(x)]
+        if emitting:
             raise InterlockError(
                 f"{', '.join(emitting)} emits, or may; the service goes on",
                 hint="Switch it off first, or stop with force, which makes everything safe.",
@@ -142,16 +145,20 @@ class Service:
         """
         if self.session.run_status.state in _UNDER_WAY:
             raise LinkError("the run under way brings it back", device=name)
-        restore(self.session.bench, name)
+        self.reviver.revive(name)
 
     def publish(self, topic: str, data: Mapping[str, Any]) -> None:
         """Tell the clients; never waits."""
         self.publisher.publish(topic, data)
 
+    def _lost(self) -> Mapping[str, float]:
+        return self.monitor.lost()
+
     def _claim(self, path: Path, *, simulated: bool) -> None:
         key = service_key(path, simulated=simulated)
         self._closing.callback(claim_service(key, path).release)
         self._journal = Journal(key)
+        self._kept_queue = KeptQueue(key)
 
     def _make_parts(self, lost_after_s: float) -> None:
         session, endpoint = self.session, self.session.control
@@ -166,6 +173,12 @@ class Service:
             session.bus, self.publish, on_value=self.values.note, on_run=self._run_changed
         )
         self.live = LiveAnalysis(session.bench, self.publish, self.revive)
+        self.reviver = Reviver(
+            session,
+            self.alarms,
+            lost=self._lost,
+            may_act=lambda: session.run_status.state not in _UNDER_WAY,
+        )
         self.monitor = Monitor(
             session,
             alarms=self.alarms,
@@ -173,12 +186,13 @@ class Service:
             abort_run=session.abort,
             rates_hz=self.live.rates_hz,
             on_values=self.values.take,
+            outlook=self.reviver.outlook,
         )
         session.monitor = self.monitor
         self.health = HealthWatch(
             session.bench, self.folder, self.publish, lambda: session.run_status
         )
-        self.queue = RunQueue(session, on_change=self._queue_changed)
+        self.queue = RunQueue(session)
         self.policy = EmissionPolicy(session.loaded.config.service, session, self.alarms)
 
     def _start_parts(self) -> None:
@@ -193,14 +207,19 @@ class Service:
         )
         for name, answer in {**session_answers(self.session), **service_answers(self)}.items():
             desk.serve(name, answer)
-        for part in (self.relay, self.monitor, self.live, self.health, self.policy, self.control):
+        parts = (self.relay, self.monitor, self.reviver, self.live, self.health, self.policy)
+        for part in (*parts, self.control):
             self._closing.callback(part.close)
             part.start()
         # Ended first: the run under way while everything still watches, and no other after it.
         self._closing.callback(self._end_run)
         self._closing.callback(self.queue.close)
-        self.queue.start()
         self._report_interruption()
+        if told := self._kept_queue.bring_back(self.queue):
+            self.alarms.raise_alarm(_KEPT_QUEUE, "warning", "service", told)
+        self.queue.on_change = self._queue_changed
+        self._queue_changed()
+        self.queue.start()
         # The last step: from now on clients find the service.
         self.session.control.announce(service=self.publisher.endpoint)
 
@@ -233,7 +252,17 @@ class Service:
         self.publish("alarms", {"alarms": self.alarms.snapshot(), "rules": self.monitor.rules()})
 
     def _queue_changed(self) -> None:
-        self.publish("queue", self.queue.to_dict())
+        queue = self.queue.to_dict()
+        self.publish("queue", queue)
+        if not queue["is_held"]:
+            self.alarms.clear(_KEPT_QUEUE)
+        try:
+            self._kept_queue.keep(self.queue.waiting())
+        except OSError as error:
+            text = f"the queue cannot be kept on disk: {error}; it would be lost with the service"
+            self.alarms.raise_alarm("queue not kept", "warning", "service", text)
+        else:
+            self.alarms.clear("queue not kept")
 
     def _control_changed(self, event: ControlEvent) -> None:
         has_operator = self.control.operator is not None
@@ -247,3 +276,11 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _may_emit(laser: Laser) -> bool:
+    """Return whether a laser emits; what is out of reach must be assumed to."""
+    try:
+        return laser.emission
+    except LabError:
+        return True

@@ -95,14 +95,16 @@ class TagPump:
         """Stream for `user` until its `stop`; several users share one stream.
 
         Raises:
-            LabError: the tagger does not start.
+            LabError: the tagger does not start; once it was brought back, by `suspended`, it
+                streams for `user`.
         """
         with self._control:
-            if not self.is_running:
-                if not self._users:
-                    self._forget()
-                self._launch()
-            self._users |= {user}
+            is_first, self._users = not self._users, self._users | {user}
+            if self.is_running:
+                return
+            if is_first:
+                self._forget()
+            self._resume()
 
     def stop(self, user: str = "") -> None:
         """End the stream unless others use it, and join the thread.

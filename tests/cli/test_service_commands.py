@@ -68,7 +68,7 @@ def test_what_cannot_be_queued_ends_with_2(
 
 
 @pytest.mark.parametrize(
-    "command", [("queue", "list"), ("control",), ("alarms",), ("control", "take")]
+    "command", [("queue", "list"), ("control",), ("alarms",), ("control", "take"), ("restore",)]
 )
 def test_without_a_service_its_commands_end_with_4(
     command: tuple[str, ...], labctl: Labctl
@@ -139,3 +139,27 @@ def test_alarms_are_listed_and_acknowledged(service: Service, labctl: Labctl) ->
     service.alarms.clear("test")
     assert labctl("alarms").code == 0
     assert labctl("alarms", "--acknowledge", "99").code == 2
+
+
+def test_an_instrument_is_told_what_to_do_and_what_safe_lowered_is_restored(
+    service: Service, labctl: Labctl, at: tuple[str, ...]
+) -> None:
+    service.session.simulation.fault("pump", "trip", fault=1)
+    assert labctl("do", "pump.clear_fault", *at).out == "pump.clear_fault: done\n"
+    assert service.session.get("pump.fault").value == "none"
+    wrong = labctl("do", "pump.glow", *at)
+    assert wrong.code == 2
+    assert "it has: clear_fault" in wrong.err
+
+    assert labctl("restore").out == "nothing is lowered\n"
+    # Nothing of this bench is lowered by "safe" but light, which does not come back.
+    pump = service.session.devices["pump"]
+    pump.lowered["power_mw"] = 4.0
+    told = labctl("restore")
+    assert (told.code, told.out) == (0, "pump.power_mw: 4 mW\n")
+    assert service.session.get("pump.power_mw") == pytest.approx(4.0)
+    assert labctl("restore", "--json").json == {"settings": [], "failures": {}}
+    pump.lowered["power_mw"] = 1e6
+    told = labctl("restore")
+    assert told.code == 1
+    assert "pump.power_mw could not be set again" in told.err

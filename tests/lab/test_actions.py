@@ -64,6 +64,28 @@ def test_an_attenuator_goes_to_the_most_it_may(
     assert instrument.received == [sent, b"A?\n"]
 
 
+def test_the_loss_before_is_known_and_not_brought_back_by_a_reconnect(
+    scripted: Callable[..., tuple[Link, Any]],
+) -> None:
+    link, _ = scripted({b"A?\n": b"60\n"})
+    voa = Voa(link, name="voa")
+    voa.attenuation_db = 3.0
+    for _ in range(2):
+        assert taken(voa, "voa max").failure == ""
+        assert voa.last_set == {"attenuation_db": 60.0}
+        assert voa.lowered == {"attenuation_db": 3.0}
+
+
+def test_a_shutter_that_was_closed_is_not_opened_again(
+    scripted: Callable[..., tuple[Link, Any]],
+) -> None:
+    link, _ = scripted({b"S?\n": b"0\n"})
+    flag = Flag(link, name="flag")
+    flag.is_open = True
+    assert taken(flag, "flag close").failure == ""
+    assert flag.lowered == {}
+
+
 def test_an_attenuator_that_does_not_get_there_is_not_confirmed(
     scripted: Callable[..., tuple[Link, Any]],
 ) -> None:

@@ -52,7 +52,7 @@ def message(client: OpenLabClient, **changes: Any) -> bytes:
         ({"token": "ü"}, "does not carry this laboratory's token"),
         ({"version": 2}, "the request has version 2, this laboratory speaks 1"),
         ({"version": None}, "the request has version None"),
-        ({"request": "explode"}, "unknown request 'explode'; known are: fault, faults, get, "),
+        ({"request": "explode"}, "unknown request 'explode'; known are: do, fault, faults, get, "),
         ({"request": None}, "unknown request None"),
         ({"request": ["status"]}, "unknown request ['status']"),
     ],

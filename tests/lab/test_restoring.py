@@ -145,3 +145,39 @@ def test_an_instrument_that_does_not_keep_what_it_is_told_is_refused(
 
     with pytest.raises(InstrumentError, match=r"wavelength_nm was set again to 500.* reads back"):
         restore(lab.bench, "pump_meter")
+
+
+def test_what_was_ordered_safe_while_it_was_away_is_made_safe_when_it_is_back(lab: Lab) -> None:
+    lab.set("pump.emission", value=True, arm=True)
+    lab.simulation.fault("pump", "unplug")
+    assert list(lab.make_safe().failures) == ["pump"]
+    assert lab.simulation.world.pump.emitting
+    lab.simulation.fault("pump", "plug")
+
+    restored = restore(lab.bench, "pump")
+
+    assert restored.was_made_safe
+    assert "made safe, as was ordered while it was away" in str(restored)
+    assert lab.get("pump.emission") is False
+    assert not lab.simulation.world.pump.emitting
+
+
+def test_light_that_was_ordered_after_all_was_to_be_safe_stays(lab: Lab) -> None:
+    lab.simulation.fault("pump", "unplug")
+    assert not lab.make_safe().is_safe
+    lab.simulation.fault("pump", "plug")
+    lab.devices["pump"].reconnect()
+    lab.set("pump.emission", value=True, arm=True)
+
+    assert not restore(lab.bench, "pump").was_made_safe
+    assert lab.get("pump.emission") is True
+
+
+def test_a_bias_that_was_ordered_down_while_it_was_away_stays_down(lab: Lab) -> None:
+    lab.simulation.fault("snspd", "unplug")
+    assert list(lab.make_safe().failures) == ["snspd"]
+    lab.simulation.fault("snspd", "plug")
+
+    restore(lab.bench, "snspd")
+
+    assert lab.get("snspd.bias_ua") == (0.0,) * 4

@@ -59,3 +59,27 @@ def test_a_disk_that_will_soon_be_full_is_told_once_on_the_bus_and_in_the_file(
     with open_run(recorder.path) as run:
         told = [event for event in run.events() if event["source"] == "recorder"]
     assert [(event["level"], event["payload"]) for event in told] == [("warning", alarms[0].text)]
+
+
+def test_a_full_disk_ends_no_stream_that_others_watch_and_the_next_run_starts_at_once(
+    open_bench: Callable[..., LabSession],
+    wait_until: Callable[[Callable[[], object]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lab = open_bench(speed=1)
+    pump = lab.bench.pumps["tagger"]
+    pump.start("live display")
+    with pump.fanout.subscribe() as display:
+        run = lab.start("counting", {"dwell_s": 60.0})
+        wait_until(lambda: lab.run_status.fraction > 0)
+        with monkeypatch.context() as full_disk:
+            full_disk.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9 - 1000, 1000))
+            with pytest.raises(RunError, match="nearly full"):
+                run.wait(30)
+        again = lab.run("counting", dwell_s=0.1)
+        while display.get(0) is not None:
+            pass
+    assert again.status == "finished"
+    # Each run's two snapshots interrupt the stream; the full disk does not.
+    assert (pump.error, pump.restarts) == (None, 4)
+    pump.stop("live display")

@@ -84,6 +84,7 @@ def test_a_killed_service_leaves_an_interrupted_run_and_its_successor_says_so(ho
         path = until(lambda: client.run_status.path, "the run file")
         # A point counts once it is on the disk.
         until(lambda: acknowledged_points(path) > 0, "the first acknowledged point")
+        client.queue.add("counting", arm=True)
         service.kill()
     with open_run(path) as run:
         assert run.status == "interrupted"
@@ -93,9 +94,11 @@ def test_a_killed_service_leaves_an_interrupted_run_and_its_successor_says_so(ho
         ServiceProcess.start(home) as successor,
         connect(successor.config, simulated=True) as client,
     ):
-        (alarm,) = client.snapshot()["alarms"]
-        assert "was interrupted" in alarm["text"]
-        assert path.name in alarm["text"]
+        alarms = {alarm["key"]: alarm["text"] for alarm in client.snapshot()["alarms"]}
+        assert "was interrupted" in alarms["interrupted run"]
+        assert path.name in alarms["interrupted run"]
+        assert "1 to run; 1 armed before" in alarms["kept queue"]
+        assert client.queue.list()["is_held"]
         assert client.get("pump.emission") is False
         assert client.run_status.state.value == "idle"
 

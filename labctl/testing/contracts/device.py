@@ -108,6 +108,22 @@ class DeviceContract(OneInstrument):
             assert report.is_safe
             assert report.confirmed == (NAME,)
 
+    def test_no_action_lets_light_or_bias_out(self, lab: Lab, device: Device) -> None:
+        switches = [
+            name
+            for name, parameter in device.parameters.items()
+            if isinstance(parameter, Setting) and parameter.is_emission
+        ]
+        for switch in switches:
+            setattr(device, switch, False)
+        for name, told in device.actions.items():
+            assert told
+            # The driver's own method: what a laboratory would switch off again must not be needed.
+            for wait_s in getattr(device, name)() or ():
+                lab.clock.wait(wait_s)
+            lab.clock.wait(1.0)
+            assert [switch for switch in switches if getattr(device, switch)] == [], name
+
     def test_a_pulled_cable_is_a_lost_link_and_a_reconnect_mends_it(
         self, device: Device, instrument: Any
     ) -> None:
