@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from labctl.errors import ConfigError, RunFileError
-from labctl.storage import open_run
+from labctl.storage import RunFile, open_run
 from labctl.storage.names import first_part, part_number
 
-__all__ = ["FoundRun", "find_runs"]
+__all__ = ["FoundRun", "damaged", "find_runs", "found_in", "newest_first"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def find_runs(
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder} of runs yet")
     found: list[FoundRun] = []
-    for path in _newest_first(folder):
+    for path in newest_first(folder):
         run, everything = _look_at(path)
         wanted = {"experiment": experiment, "status": status, "operator": operator}
         if any(word not in (None, getattr(run, name)) for name, word in wanted.items()):
@@ -79,7 +79,8 @@ def find_runs(
     return found
 
 
-def _newest_first(folder: Path) -> Iterator[Path]:
+def newest_first(folder: Path) -> Iterator[Path]:
+    """Yield the run files in `folder` and below, a run of several files as its first."""
     runs: dict[Path, Path] = {}
     for path in sorted(folder.rglob("*.h5"), key=part_number):
         runs.setdefault(first_part(path), path)
@@ -95,20 +96,34 @@ def _age_key(path: Path) -> tuple[str, float, str]:
     return path.name[:_SECOND_CHARACTERS], written_s, path.name
 
 
+def found_in(run: RunFile) -> FoundRun:
+    """Return what an open run file says of itself.
+
+    Raises:
+        RunFileError: its end is damaged.
+    """
+    facts, end = run.metadata, run.end
+    return FoundRun(
+        run.path,
+        str(facts.get("start_utc", "")),
+        str(facts.get("experiment", "")),
+        str(facts.get("uid", "")),
+        run.status,
+        str(end.get("reason", "")),
+        str(facts.get("operator", "")),
+        bool(facts.get("simulated")),
+    )
+
+
+def damaged(path: Path, error: RunFileError) -> FoundRun:
+    """Return what can be said of a file that cannot be read."""
+    return FoundRun(path, "", "", "", "damaged", str(error), "", simulated=False)
+
+
 def _look_at(path: Path) -> tuple[FoundRun, str]:
     try:
         with open_run(path) as run:
-            facts = dict(run.metadata)
-            found = FoundRun(
-                path,
-                str(facts.get("start_utc", "")),
-                str(facts.get("experiment", "")),
-                str(facts.get("uid", "")),
-                run.status,
-                str(run.end.get("reason", "")),
-                str(facts.get("operator", "")),
-                bool(facts.get("simulated")),
-            )
-            return found, f"{path} {found.reason} {facts} {run.result}"
+            found = found_in(run)
+            return found, f"{path} {found.reason} {dict(run.metadata)} {run.result}"
     except RunFileError as error:
-        return FoundRun(path, "", "", "", "damaged", str(error), "", simulated=False), str(path)
+        return damaged(path, error), str(path)

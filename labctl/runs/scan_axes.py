@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from labctl.device import Device, Setting, parse_text
 from labctl.errors import ConfigError
-from labctl.lab import Bench, find_parameter
+from labctl.lab import find_parameter
 from labctl.units import format_quantity
+
+if TYPE_CHECKING:
+    from labctl.lab import Bench
 
 __all__ = ["Axis", "AxisValue", "check_axis", "grid", "setting_of", "typed"]
 

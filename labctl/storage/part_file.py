@@ -15,6 +15,7 @@ from labctl.storage.plain import from_json_object
 from labctl.storage.record_table import Record, RecordTable
 from labctl.storage.schema import STREAMS
 from labctl.storage.strangers import check_format, group, names, scalar, translated
+from labctl.storage.stream_summary import NOTHING, StreamSummary
 from labctl.storage.superblock import is_marked_open
 from labctl.storage.tag_table import OnDamage, TagTable
 from labctl.storage.writer_lock import has_live_writer
@@ -72,10 +73,10 @@ class PartFile:
         table = self._tables.get(tagger)
         return None if table is None else self._read(table.origin_ps)
 
-    def n_tags(self, tagger: str) -> int:
-        """Return the number of committed tags, by the index alone."""
+    def summary(self, tagger: str) -> StreamSummary:
+        """Return what the index tells of the tagger's stream in this file."""
         table = self._tables.get(tagger)
-        return 0 if table is None else self._read(table.n_tags)
+        return NOTHING if table is None else self._read(table.summary)
 
     def blocks(
         self,

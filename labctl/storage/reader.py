@@ -14,6 +14,7 @@ from labctl.storage.names import MASTER_SUFFIX, first_part, part_path, run_parts
 from labctl.storage.part_file import PartFile
 from labctl.storage.record_table import Record
 from labctl.storage.schema import END_STATUSES
+from labctl.storage.stream_summary import NOTHING, StreamSummary
 from labctl.storage.superblock import has_begun
 from labctl.storage.table import Table
 from labctl.storage.tag_codec import split
@@ -167,8 +168,11 @@ class RunFile:
 
     def tag_counts(self) -> dict[str, int]:
         """Return how many tags of each tagger are committed, by the index: no tag is read."""
-        parts = self._current()
-        return {name: sum(part.n_tags(name) for part in parts) for name in self.taggers}
+        return {name: stream.tags for name, stream in self.stream_summaries().items()}
+
+    def stream_summaries(self) -> dict[str, StreamSummary]:
+        """Return extent and losses of each tagger's stream, by the index: no tag is read."""
+        return {n: sum((p.summary(n) for p in self._current()), NOTHING) for n in self.taggers}
 
     def tags(
         self,

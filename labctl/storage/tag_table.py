@@ -20,6 +20,7 @@ from labctl.storage.plain import from_json_object
 from labctl.storage.scale_offset import ColumnReader
 from labctl.storage.schema import INDEX_ROW, MAX_APPEND_ROWS, channel_dtype, passes_check
 from labctl.storage.strangers import attribute, check_size, dataset, group
+from labctl.storage.stream_summary import StreamSummary, summary_of
 from labctl.storage.tag_codec import decode
 from labctl.storage.tail import rest_of, states_of
 from labctl.tags.block import TagBlock, TagFlags
@@ -71,11 +72,15 @@ class TagTable:
         first = next((append for append in self._appends() if append.is_intact), None)
         return None if first is None else first["start_ps"]
 
-    def n_tags(self) -> int:
-        """Return the number of committed tags; rows that fail their check do not count."""
+    def summary(self) -> StreamSummary:
+        """Return what the index tells of the stream."""
         rows, tail = self._committed()
-        counts = (int(slab["tag_count"][intact].sum()) for _, slab, intact in rows)
-        return sum(counts) + sum(append["tag_count"] for append in tail)
+        return summary_of(
+            [
+                *((slab, intact) for _, slab, intact in rows),
+                *((np.atleast_1d(append.row), np.ones(1, np.bool_)) for append in tail),
+            ]
+        )
 
     def blocks(
         self,
