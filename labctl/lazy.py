@@ -2,7 +2,8 @@
 
 The root needs it, so that `import labctl` stays light; `labctl.lab`, `labctl.runs` and
 `labctl.service`, so that a client reaches a running laboratory without loading what opening one
-needs; and `labctl.analysis`, so that naming an analyzer does not load numba.
+needs; `labctl.storage`, so that naming a column does not load HDF5; and `labctl.analysis`, so
+that naming an analyzer does not load numba.
 """
 
 from __future__ import annotations

@@ -9,12 +9,12 @@ import pytest
 
 from labctl.lazy import lazy_exports
 
-PACKAGES = ("labctl", "labctl.analysis", "labctl.lab", "labctl.runs", "labctl.service")
+PACKAGES = ("", ".analysis", ".lab", ".runs", ".service", ".storage")
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_exported_name_is_found_and_is_no_module(package: str) -> None:
-    exporting = importlib.import_module(package)
+    exporting = importlib.import_module(f"labctl{package}")
     found = {name: getattr(exporting, name) for name in exporting.__all__}
     assert [name for name, value in found.items() if inspect.ismodule(value)] == []
 

@@ -29,7 +29,10 @@ class AlignTrend(LivePlot):
         self._rings = TraceRings(["number"], _SPAN_S)
         self._began_s = time.monotonic()
         self._curve: Any = self.item.plot(pen=theme.pen(1), connect="finite")
-        theme.changed.connect(lambda: self._curve.setPen(self._theme.pen(1)))
+        theme.changed.connect(self._style_curve)
+
+    def _style_curve(self) -> None:
+        self._curve.setPen(self._theme.pen(1))
 
     def clear(self) -> None:
         """Forget the curve: another number follows."""

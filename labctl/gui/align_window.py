@@ -20,7 +20,6 @@ from labctl.errors import LabError
 from labctl.gui.actuator_panel import ActuatorPanel
 from labctl.gui.align_numbers import READING, Shown
 from labctl.gui.align_trend import AlignTrend
-from labctl.gui.commands import Command, Commands
 from labctl.gui.flow_layout import FlowLayout
 from labctl.gui.link import ServiceLink
 from labctl.gui.notice import Notice
@@ -44,9 +43,7 @@ _KEYS_TEXT: Final = (
 class AlignWindow(QWidget):
     """A window of its own over one actuator and one or two numbers."""
 
-    def __init__(
-        self, link: ServiceLink, theme: Theme, commands: Commands, parent: QWidget
-    ) -> None:
+    def __init__(self, link: ServiceLink, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self._link, self._theme = link, theme
         self.setObjectName("align window")
@@ -59,11 +56,10 @@ class AlignWindow(QWidget):
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._look)
         link.updated.connect(self._take)
-        link.state_changed.connect(lambda _: self._look())
+        link.state_changed.connect(self._look)
         self.number.measured.connect(self._measured)
         self.number.renamed.connect(self.plot.clear)
         self.actuator.best_wanted.connect(self.go_to_best)
-        commands.add(Command("align", "Align", self.open_, "Ctrl+L", "Tools"))
         for button in self.findChildren(QPushButton):
             button.installEventFilter(self)
 

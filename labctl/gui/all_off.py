@@ -32,10 +32,11 @@ class AllOffKey(QObject):
 
     def eventFilter(self, _: QObject, event: QEvent) -> bool:  # noqa: N802  Qt's name
         """Take F12 for itself; every widget on the key's way would be asked, it acts once."""
+        # Every event of the window comes here: what tells most of them apart is asked first.
         if (
-            event.type() in {QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress}
-            and isinstance(event, QKeyEvent)
+            isinstance(event, QKeyEvent)
             and event.key() == Qt.Key.Key_F12
+            and event.type() in {QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress}
         ):
             if event.type() == QEvent.Type.KeyPress and not event.isAutoRepeat():
                 self._act()

@@ -97,7 +97,10 @@ class Banner(QFrame):
         return ""
 
     def _trouble(self) -> str:
-        """Return what of the laboratory itself keeps one from working."""
+        """Return what of the laboratory itself keeps one from working, a line each."""
+        return "\n".join(text for text in (self._lost(), self._full_disk()) if text)
+
+    def _lost(self) -> str:
         lost = [
             name
             for name, values in (self._link.latest.get("instruments") or {}).items()
@@ -106,8 +109,11 @@ class Banner(QFrame):
         if lost:
             return (
                 f"{', '.join(lost)} cannot be reached; the rest works. Look at its cable and "
-                "power, then Devices, Reconnect."
+                "power; it comes back by itself, or at once by Devices, Reconnect."
             )
+        return ""
+
+    def _full_disk(self) -> str:
         health: dict[str, Any] = self._link.latest.get("health") or {}
         free = health.get("disk_free_bytes")
         if free is not None and free < 1_000_000_000:  # noqa: PLR2004  a gigabyte

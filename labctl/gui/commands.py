@@ -45,6 +45,8 @@ class Commands(QObject):
 
     #: Why a command that was asked for could not be done now.
     refused = Signal(str)
+    #: Name of a command that has become known.
+    added = Signal(str)
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
@@ -61,6 +63,7 @@ class Commands(QObject):
         self._window.addAction(action)
         self._commands[command.name] = command
         self._actions[command.name] = action
+        self.added.emit(command.name)
         return action
 
     def do(self, name: str) -> None:
@@ -75,6 +78,10 @@ class Commands(QObject):
     def action(self, name: str) -> QAction:
         """Return the action of a command."""
         return self._actions[name]
+
+    def command(self, name: str) -> Command:
+        """Return a command by its name."""
+        return self._commands[name]
 
     def __iter__(self) -> Iterator[Command]:
         return iter(self._commands.values())

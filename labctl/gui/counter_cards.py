@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -85,7 +85,7 @@ class CounterCards(QWidget):
         self._timer.timeout.connect(self.draw)
         self._timer.start(_LOOK_EVERY_MS)
         link.updated.connect(self._take)
-        link.state_changed.connect(lambda _: self.draw())
+        link.state_changed.connect(self.draw)
         theme.changed.connect(self._style_anew)
         if rates := link.latest.get("rates"):
             self._take("rates", rates)
@@ -139,10 +139,14 @@ class CounterCards(QWidget):
         super().showEvent(event)
         self.draw()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt's name
-        """Claim the height that all lines of cards need at the new width."""
-        super().resizeEvent(event)
-        self._claim_height()
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt's name
+        """Claim the height that all lines of cards need: with another width, or another font."""
+        if watched is self._row and event.type() in {
+            QEvent.Type.Resize,
+            QEvent.Type.LayoutRequest,
+        }:
+            self._claim_height()
+        return super().eventFilter(watched, event)
 
     def _claim_height(self) -> None:
         """Let no card be cut, unless cards would take most of the window."""
@@ -161,6 +165,7 @@ class CounterCards(QWidget):
         self.words.setWordWrap(True)
         self.words.setVisible(False)
         self._row = QWidget()
+        self._row.installEventFilter(self)
         self._flow = FlowLayout(self._row, is_even=True)
         buttons = QVBoxLayout()
         buttons.setSpacing(2)

@@ -54,8 +54,7 @@ def count_pairs(
 ) -> bool:
     """Have these pairs histogrammed, and as many of the others as there is room for.
 
-    Histograms begin anew, for every window; so nothing is asked when all are counted already.
-    Return whether something was asked.
+    New ones begin at zero, the others go on. Return whether something was asked.
     """
     pairs = known_pairs(link)
     present = histogrammed(link)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from PySide6.QtCore import Qt
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QMenu,
     QPushButton,
     QTableView,
     QVBoxLayout,
@@ -23,6 +25,7 @@ from labctl.gui.commands import Command, Commands
 from labctl.gui.devices_model import DeviceRow, DevicesModel, device_rows
 from labctl.gui.link import ServiceLink
 from labctl.gui.notice import Notice, Tone
+from labctl.gui.restore_row import RestoreRow
 from labctl.gui.rights import why_no_change, why_no_service
 from labctl.gui.theme import Theme
 from labctl.service import LabClient
@@ -58,10 +61,24 @@ class DevicesWindow(QWidget):
         self.reconnect_button = QPushButton("&Reconnect")
         self.reconnect_button.setAccessibleName("reconnect the selected instrument")
         self.reconnect_button.clicked.connect(self.reconnect)
+        self.actions_button = QPushButton("&Do")
+        self.actions_button.setAccessibleName("tell the selected instrument to do something")
+        self.actions_button.setMenu(QMenu(self.actions_button))
+        self.actions_button.menu().aboutToShow.connect(self._fill_actions)
+        self.restore_row = RestoreRow(link, theme, self._tell)
         self._add_layout()
+        commands.add(
+            Command(
+                "safety.restore",
+                "Restore what safe lowered",
+                self.restore,
+                group="Laboratory",
+                why_not=lambda: why_no_change(link),
+            )
+        )
         commands.add(Command("devices", "Devices", self.open_, "Ctrl+Shift+D", "Tools"))
         link.updated.connect(self._take)
-        link.state_changed.connect(lambda _: self._draw())
+        link.state_changed.connect(self._draw)
         theme.changed.connect(self._draw)
         if link.state == "connected":
             self._ask_description()
@@ -99,6 +116,20 @@ class DevicesWindow(QWidget):
             self._why_no_reconnect(),
         )
 
+    def act(self, action: str) -> None:
+        """Tell the selected instrument to do one of its actions."""
+        self._work(
+            f"{{name}}: {action} …",
+            lambda client, name: client.act(f"{name}.{action}"),
+            lambda name, _: self._tell(f"{name}: {action} done"),
+            why_no_change(self._link),
+        )
+
+    def restore(self) -> None:
+        """Ask whether what was lowered for safety is to be set again."""
+        self.open_()
+        self.restore_row.begin()
+
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  Qt's name
         """Show how things are now."""
         super().showEvent(event)
@@ -123,10 +154,12 @@ class DevicesWindow(QWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.check_button)
         buttons.addWidget(self.reconnect_button)
+        buttons.addWidget(self.actions_button)
         buttons.addWidget(self.notice, 1)
         layout = QVBoxLayout(self)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.details)
+        layout.addWidget(self.restore_row)
         layout.addLayout(buttons)
         QShortcut(QKeySequence("Esc"), self, self.close)
 
@@ -162,6 +195,23 @@ class DevicesWindow(QWidget):
             return "the run under way brings its instruments back"
         return why_no_change(self._link)
 
+    def _actions(self) -> dict[str, str]:
+        row = self.selected
+        return {} if row is None else self._described.get(row.name, {}).get("actions", {})
+
+    def _fill_actions(self) -> None:
+        menu = self.actions_button.menu()
+        menu.clear()
+        for name, told in self._actions().items():
+            words = f"&{name.replace('_', ' ').capitalize()}: {told}"
+            menu.addAction(words).triggered.connect(partial(self._chosen, name))
+
+    def _chosen(self, action: str, _: bool = False) -> None:  # noqa: FBT001, FBT002  Qt's signal
+        self.act(action)
+
+    def _why_no_action(self) -> str:
+        return why_no_change(self._link) or ("" if self._actions() else "it has nothing to do")
+
     def _draw_buttons(self) -> None:
         for button, reason, tip in (
             (self.check_button, why_no_service(self._link), "Ask it what it is (Enter)"),
@@ -169,6 +219,11 @@ class DevicesWindow(QWidget):
                 self.reconnect_button,
                 self._why_no_reconnect(),
                 "Open its links anew and set again what was set, never emission",
+            ),
+            (
+                self.actions_button,
+                self._why_no_action(),
+                "Clear a fault, find a zero and the like; never does it emit",
             ),
         ):
             why_not = reason or self._why_not_this()

@@ -85,19 +85,33 @@ class FlowLayout(QLayout):
         """Lay the items out, or only try to; return the height."""
         margins = self.contentsMargins()
         inner = rect.marginsRemoved(margins)
-        even_px = self._even_px(inner.width()) if self._is_even else None
-        x, y, line_px = inner.x(), inner.y(), 0
+        y = inner.y()
+        for line in self._lines(inner.width()):
+            line_px = max(size.height() for _, size in line)
+            x = inner.x()
+            for item, size in [] if is_trial else line:
+                # Columns begin at the top; what differs in height in a line stands in its middle.
+                down = 0 if self._is_even else (line_px - size.height()) // 2
+                item.setGeometry(QRect(QPoint(x, y + down), size))
+                x += size.width() + self._spacing_px
+            y += line_px + self._spacing_px
+        return max(inner.y(), y - self._spacing_px) - rect.y() + margins.bottom()
+
+    def _lines(self, inner_px: int) -> list[list[tuple[QLayoutItem, QSize]]]:
+        """Return which items stand in which line, with the sizes they have there."""
+        even_px = self._even_px(inner_px) if self._is_even else None
+        lines: list[list[tuple[QLayoutItem, QSize]]] = []
+        left_px = 0
         for item in self._shown():
             size = item.sizeHint()
-            width = min(size.width() if even_px is None else even_px, inner.width())
-            if x > inner.x() and x + width > inner.right() + 1:
-                x, y, line_px = inner.x(), y + line_px + self._spacing_px, 0
+            width = min(size.width() if even_px is None else even_px, inner_px)
             height = item.heightForWidth(width) if item.hasHeightForWidth() else size.height()
-            if not is_trial:
-                item.setGeometry(QRect(QPoint(x, y), QSize(width, height)))
-            x += width + self._spacing_px
-            line_px = max(line_px, height)
-        return y + line_px - rect.y() + margins.bottom()
+            if not lines or width > left_px:
+                lines.append([])
+                left_px = inner_px
+            lines[-1].append((item, QSize(width, height)))
+            left_px -= width + self._spacing_px
+        return lines
 
     def _even_px(self, width: int) -> int:
         items = self._shown()

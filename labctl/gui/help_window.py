@@ -45,8 +45,9 @@ _REGIONS: Final = (
         "Every setting with unit, limits and read-back. Emission on takes arming; off one click.",
     ),
     ("Run", "Choose, start, pause, abort; progress and the estimated end."),
+    ("Parameters", "Every parameter of the chosen experiment, and the axes of a scan."),
     ("Queue", "Runs that wait; order, hold, go."),
-    ("Log and alarms", "What happened; alarms stay until they are acknowledged."),
+    ("Log, alarms", "What happened; alarms stay until they are acknowledged."),
     ("Status line", "Tagger, file, disk, what is safe on the disk, service and window."),
 )
 

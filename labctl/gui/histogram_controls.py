@@ -20,7 +20,7 @@ __all__ = ["COUNTS", "G2", "MOST", "HistogramControls"]
 #: More histograms over each other cannot be told apart.
 MOST = 8
 COUNTS = "counts"
-G2 = "g² (over accidentals)"
+G2 = "g²"
 
 
 class HistogramControls(QWidget):
@@ -35,11 +35,12 @@ class HistogramControls(QWidget):
         self.scale = QComboBox()
         self.scale.setAccessibleName("counts or normalized")
         self.scale.addItems([COUNTS, G2])
+        self.scale.setToolTip("Counts per bin, or counts over accidentals (Ctrl+G)")
         self.log_box = _box("Lo&g", "logarithmic counts", "")
         self.auto_box = _box("A&utoscale", "scale by the data", "Off once you zoom or drag")
         self.auto_box.setChecked(True)
         self.center_box = _box(
-            "Window around &zero",
+            "Around &zero",
             "window around zero lag",
             "On: the window is the coincidence window of the live display. "
             "Off: it is free, and only counts what is inside",
@@ -53,16 +54,19 @@ class HistogramControls(QWidget):
         self.window_ps = WholeNumber(
             "coincidence window",
             "ps",
-            (1, 10**9),
-            "Full coincidence window of the live display; counts begin anew",
+            (1, 10**7),
+            "Full coincidence window of the live display; coincidences begin anew, lags go on",
         )
         self.range_ps = WholeNumber(
-            "range of lags", "ps", (1, 10**9), "Largest lag on either side; counts begin anew"
+            "range of lags", "ps", (1, 10**9), "Largest lag on either side; histograms begin anew"
         )
-        self.bin_ps = WholeNumber("width of bins", "ps", (1, 10**9), "Width of a bin; likewise")
+        self.bin_ps = WholeNumber("width of bins", "ps", (1, 10**7), "Width of a bin; likewise")
         self.words = QLabel()
         self.words.setAccessibleName("state of the histogram")
         self.words.setWordWrap(True)
+        self._add_layout()
+
+    def _add_layout(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

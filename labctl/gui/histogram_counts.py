@@ -35,14 +35,16 @@ class Inside:
 
 @dataclass(frozen=True, slots=True)
 class PairHistogram:
-    """The lags t_b - t_a of one pair since the histograms were begun.
+    """The lags t_b - t_a of one pair since its histogram was begun.
 
     Attributes:
         lags_ps: centers of the bins.
         counts: of each bin.
+        live_s: for how long it was counted.
         expected: accidentals per bin; nan without live time.
         singles: tags of a and of b in the live time.
         peak: as the service found it, or None.
+        fit: as the service fitted it; without a fit only its `problem`.
         warning: what is wrong with the width of the bins; empty when nothing is.
     """
 
@@ -54,6 +56,7 @@ class PairHistogram:
     expected: float
     singles: tuple[int, int]
     peak: dict[str, Any] | None
+    fit: dict[str, Any]
     warning: str
 
     def edges_ps(self) -> NDArray[np.float64]:
@@ -66,6 +69,12 @@ class PairHistogram:
         if not self.expected > 0:
             return np.full(self.counts.size, math.nan)
         return self.counts / self.expected
+
+    def fitted(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the lags of the bins that were fitted, and what is expected in them."""
+        expected = np.array(self.fit.get("expected", ()), dtype=np.float64)
+        first = int(self.fit.get("first_bin", 0))
+        return self.lags_ps[first : first + expected.size].astype(np.float64), expected
 
     def inside(self, low_ps: float, high_ps: float) -> Inside:
         """Return what the bins hold whose centers are from `low_ps` to `high_ps`."""
@@ -96,10 +105,11 @@ def pair_histograms(data: Mapping[str, Any]) -> dict[str, PairHistogram]:
                 tagger["first_lag_ps"] + bin_ps * np.arange(counts.size, dtype=np.int64),
                 bin_ps,
                 counts,
-                tagger["live_s"],
+                tagger["pairs_live_s"][row],
                 math.nan if expected is None else expected,
                 tuple(tagger["singles"][row]),
                 tagger["peaks"][row],
+                tagger["fits"][row],
                 warning,
             )
     return found

@@ -10,13 +10,14 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from labctl.errors import LabError
-from labctl.gui.detector_pairs import count_pairs, histogrammed, known_pairs, pair_name
-from labctl.gui.histogram_controls import G2, MOST, HistogramControls
+from labctl.gui.commands import Command, Commands
+from labctl.gui.detector_pairs import count_pairs, known_pairs, pair_name
+from labctl.gui.histogram_controls import COUNTS, G2, MOST, HistogramControls
 from labctl.gui.histogram_counts import PairHistogram, pair_histograms
 from labctl.gui.histogram_plot import HistogramPlot
-from labctl.gui.histogram_words import bin_text, peak_text, window_text
+from labctl.gui.histogram_words import bin_text, fit_text, window_text
 from labctl.gui.live_source import LiveSource, ask_live, why_not_live
-from labctl.gui.stream_words import Freshness, stream_words
+from labctl.gui.stream_words import Freshness, histogram_state
 from labctl.gui.theme import Theme
 
 __all__ = ["HistogramPanel"]
@@ -29,9 +30,14 @@ class HistogramPanel(QWidget):
 
     The window of the live display is one for all: releasing it here changes it for everybody who
     looks, and so do the range and the bins.
+
+    Args:
+        link: where the histograms come from.
+        theme: colors and fonts.
+        commands: of the window, to which the switch between counts and g² (Ctrl+G) is added.
     """
 
-    def __init__(self, link: LiveSource, theme: Theme) -> None:
+    def __init__(self, link: LiveSource, theme: Theme, commands: Commands | None = None) -> None:
         super().__init__()
         self._link, self._theme = link, theme
         self._histograms: dict[str, PairHistogram] = {}
@@ -52,18 +58,18 @@ class HistogramPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
-        for part, stretch in (
-            (self.controls, 0),
-            (self.picture.plot, 1),
-            (self.numbers, 0),
-        ):
-            layout.addWidget(part, stretch)
+        layout.addWidget(self.controls)
+        layout.addWidget(self.picture.plot, 1)
+        layout.addWidget(self.numbers)
         self._connect()
+        if commands is not None:
+            act, why_not = self.switch_scale, self._why_unseen
+            commands.add(Command("g2", "Counts or g²", act, "Ctrl+G", "View", why_not))
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._say_state)
         self._timer.start(_LOOK_EVERY_MS)
         link.updated.connect(self._take)
-        link.state_changed.connect(lambda _: self.draw())
+        link.state_changed.connect(self.draw)
         theme.changed.connect(self._style_anew)
         self._style_anew()
 
@@ -107,17 +113,26 @@ class HistogramPanel(QWidget):
             self._histograms = pair_histograms(data)
             self._take_settings(data)
         self._say_state()
-        shown = self._shown()
-        self.picture.show_histograms(shown, is_g2=self.controls.scale.currentText() == G2)
+        is_g2 = self.controls.scale.currentText() == G2
+        self.picture.show_histograms(self._shown(), is_g2=is_g2)
         main = self._main()
-        position = ((main.peak or {}).get("position_ps") or {}) if main else {}
-        self.picture.show_peak(position.get("value"))
+        self.picture.show_fit(main, is_g2=is_g2)
+        found = (main.fit if "position_ps" in main.fit else main.peak or {}) if main else {}
+        self.picture.show_peak((found.get("position_ps") or {}).get("value"))
         self._tell_numbers()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  Qt's name
         """Show what has come in the meantime."""
         super().showEvent(event)
         self.draw()
+
+    def switch_scale(self) -> None:
+        """Show g² instead of counts, or counts instead of g²."""
+        is_g2 = self.controls.scale.currentText() == G2
+        self.controls.scale.setCurrentText(COUNTS if is_g2 else G2)
+
+    def _why_unseen(self) -> str:
+        return "" if self.isVisible() else "the histogram is not in front"
 
     def _choose(self, names: Sequence[str]) -> None:
         self._wanted = list(names)[:MOST]
@@ -145,7 +160,7 @@ class HistogramPanel(QWidget):
         picture.plot.scaled_by_hand.connect(lambda: controls.auto_box.setChecked(False))
         picture.plot.pointed.connect(self._point)
         picture.plot.stepped.connect(self._step)
-        picture.window_moved.connect(lambda *_: self._tell_numbers())
+        picture.window_moved.connect(self._tell_numbers)
         picture.window_released.connect(self._release)
 
     def _take(self, topic: str, _: Any) -> None:
@@ -206,15 +221,12 @@ class HistogramPanel(QWidget):
             return
         reason = why_not_live(self._link)
         self.controls.allow(reason)
-        data = self._link.latest.get("histogram")
-        words = [stream_words(self._link, data, self._freshness.age_s())]
-        if self.controls.hold_button.isChecked():
-            words.insert(0, "HELD: the picture stands still")
         main = self._main()
-        words.append(main.warning if main else "")
-        missing = [n for n in self._wanted if data and n not in histogrammed(self._link)]
-        if missing:
-            words.append(f"not histogrammed: {', '.join(missing)}")
+        words = [
+            "HELD: the picture stands still" if self.controls.hold_button.isChecked() else "",
+            histogram_state(self._link, self._freshness.age_s(), self._wanted),
+            main.warning if main else "",
+        ]
         if reason and self._link.state == "connected":
             words.append(f"what is counted cannot be changed here: {reason}")
         words.append(self._error)
@@ -229,7 +241,7 @@ class HistogramPanel(QWidget):
             self.numbers.setText("–")
             return
         window = window_text(main, *self.picture.window())
-        text = f"{window}\n{peak_text(main.peak, self.picture.unit_ps())}"
+        text = f"{window}\n{fit_text(main, self.picture.unit_ps())}"
         if text != self.numbers.text():
             self.numbers.setText(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ _PS_PER_NS: Final = 1000.0
 _PS_UP_TO: Final = 5000
 #: A bin without a count has no logarithm; it is drawn at half a count.
 _LEAST: Final = 0.5
+#: A peak of so many bins is drawn as a line, a narrower one in steps.
+_SMOOTH: Final = 4
 
 
 class HistogramPlot(QObject):
@@ -52,6 +55,8 @@ class HistogramPlot(QObject):
         self.plot.item.addItem(self.region, ignoreBounds=True)
         self._peak: Any = pg.InfiniteLine(angle=90, movable=False)
         self.plot.item.addItem(self._peak, ignoreBounds=True)
+        self._fit: Any = pg.PlotCurveItem(connect="finite")
+        self.plot.item.addItem(self._fit, ignoreBounds=True)
         self._legend: Any = self.plot.item.addLegend(offset=(-8, 6))
         self.style_anew()
 
@@ -77,10 +82,7 @@ class HistogramPlot(QObject):
         self._take_names([histogram.name for histogram in shown])
         heights = []
         for curve, histogram in zip(self._curves, shown, strict=True):
-            y = histogram.g2() if is_g2 else histogram.counts.astype(np.float64)
-            if self.is_log:
-                least = _LEAST / histogram.expected if is_g2 and histogram.expected else _LEAST
-                y = np.log10(np.maximum(y, least))
+            y = self._height(histogram, histogram.counts.astype(np.float64), is_g2=is_g2)
             heights.append(y)
             is_whole = bool(np.isfinite(y).all())
             curve.setData(
@@ -91,6 +93,30 @@ class HistogramPlot(QObject):
             )
         if self.is_auto:
             self._scale(reach_ps / self._ps_per_unit, heights)
+
+    def show_fit(self, histogram: PairHistogram | None, *, is_g2: bool) -> None:
+        """Draw what a fit expects in the bins of one of the histograms, or nothing."""
+        if histogram is None or "expected" not in histogram.fit:
+            self._fit.setData([], [], stepMode=None)
+            return
+        lags_ps, expected = histogram.fitted()
+        expected = self._height(histogram, expected, is_g2=is_g2)
+        half_ps = histogram.bin_ps / 2
+        if (histogram.fit["fwhm_ps"]["value"] or 0.0) >= _SMOOTH * histogram.bin_ps:
+            self._fit.setData(lags_ps / self._ps_per_unit, expected, stepMode=None)
+        else:
+            # A line from bin to bin would show a shape that nobody has seen.
+            edges_ps = np.append(lags_ps - half_ps, lags_ps[-1] + half_ps)
+            self._fit.setData(edges_ps / self._ps_per_unit, expected, stepMode="center")
+
+    def _height(
+        self, histogram: PairHistogram, counts: NDArray[np.float64], *, is_g2: bool
+    ) -> NDArray[np.float64]:
+        """Return counts as they are drawn."""
+        unit = 1.0
+        if is_g2:
+            unit = histogram.expected if histogram.expected > 0 else math.nan
+        return np.log10(np.maximum(counts, _LEAST) / unit) if self.is_log else counts / unit
 
     def show_peak(self, position_ps: float | None) -> None:
         """Mark a peak, or none."""
@@ -112,6 +138,7 @@ class HistogramPlot(QObject):
         """Take the colors of the theme."""
         colors = self._theme.colors
         self._peak.setPen(pg.mkPen(colors.text, width=1, style=pg.QtCore.Qt.PenStyle.DotLine))
+        self._fit.setPen(pg.mkPen(colors.text, width=1))
         brush = QColor(colors.accent)
         brush.setAlpha(45)
         self.region.setBrush(brush)
@@ -124,7 +151,7 @@ class HistogramPlot(QObject):
         self._take_names(self._names, is_new_style=True)
 
     def _take_unit(self, ps_per_unit: float, *, is_g2: bool) -> None:
-        axes = ("lag (ps)" if ps_per_unit == 1 else "lag (ns)", "g²" if is_g2 else "counts per bin")
+        axes = ("lag (ps)" if ps_per_unit == 1 else "lag (ns)", "g²" if is_g2 else "counts/bin")
         if axes == self._axes:
             return
         self._axes = axes
@@ -145,6 +172,7 @@ class HistogramPlot(QObject):
         ]
         for curve in self._curves:
             self.plot.item.addItem(curve, ignoreBounds=True)
+        self._legend.addItem(self._fit, "fit")
 
     def _scale(self, reach: float, heights: list[NDArray[np.float64]]) -> None:
         known = np.concatenate(heights)

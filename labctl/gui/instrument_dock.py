@@ -11,16 +11,17 @@ from PySide6.QtWidgets import (
     QApplication,
     QLabel,
     QLineEdit,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from labctl.gui.column_widths import ColumnWidths
 from labctl.gui.commands import Command, Commands
+from labctl.gui.group_area import GroupArea
 from labctl.gui.instrument_group import InstrumentGroup
 from labctl.gui.link import ServiceLink
 from labctl.gui.lock_line import LockLine
+from labctl.gui.seen import Front, is_seen
 from labctl.gui.setting_reasons import why_no_emission
 from labctl.gui.setting_requests import SettingRequests
 from labctl.gui.setting_row import SettingRow, Situation
@@ -44,7 +45,8 @@ class InstrumentDock(QWidget):
         self._link, self._theme, self._commands = link, theme, commands
         self.history = UndoHistory()
         self.requests = SettingRequests(link, self.history)
-        self.groups: dict[str, InstrumentGroup] = {}
+        self._area = GroupArea(theme, self.requests)
+        self._area.made.connect(self._take_group)
         self._described: dict[str, Any] = {}
         self._changed: dict[str, set[str]] = {}
         self._is_wide = True
@@ -60,15 +62,15 @@ class InstrumentDock(QWidget):
         self.details = QLabel("Move over a setting to read what it does.")
         self.details.setAccessibleName("about the setting")
         self.details.setWordWrap(True)
+        self.details.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.details.setTextFormat(Qt.TextFormat.PlainText)
-        self._content = QWidget()
-        self._scroll = QScrollArea()
         self._add_layout()
         self._add_commands()
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._draw_all)
         self.requests.changed.connect(self._take_request)
+        Front(self).came.connect(self._draw_all)
         link.updated.connect(self._take)
         link.state_changed.connect(self._draw_all)
         theme.changed.connect(self._restyle)
@@ -78,6 +80,11 @@ class InstrumentDock(QWidget):
         self._restyle()
         if link.state == "connected":
             self._ask_description()
+
+    @property
+    def groups(self) -> dict[str, InstrumentGroup]:
+        """The groups of the instruments that are shown."""
+        return self._area.groups
 
     def row(self, path: str) -> SettingRow:
         """Return the row of `instrument.setting`."""
@@ -113,22 +120,12 @@ class InstrumentDock(QWidget):
         self._draw_all()
 
     def _add_layout(self) -> None:
-        self._groups_layout = QVBoxLayout(self._content)
-        self._groups_layout.setContentsMargins(2, 2, 2, 2)
-        self._groups_layout.setSpacing(6)
-        self._groups_layout.addStretch(1)
-        self._scroll.setWidget(self._content)
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        # It is reached through what stands in it.
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
         layout.addWidget(self.search)
         layout.addWidget(self.lock)
-        layout.addWidget(self._scroll, 1)
+        layout.addWidget(self._area, 1)
         layout.addWidget(self.details)
 
     def _add_commands(self) -> None:
@@ -168,29 +165,22 @@ class InstrumentDock(QWidget):
     def _describe(self, described: dict[str, Any]) -> None:
         if described != self._described:
             self._described = described
-            self._make_groups()
+            self._area.make(described)
         for name, values in (self._link.latest.get("instruments") or {}).items():
             self._note(name, values)
         self._draw_all()
 
-    def _make_groups(self) -> None:
-        for group in self.groups.values():
-            self._groups_layout.removeWidget(group)
-            group.hide()
-            group.deleteLater()
-        self.groups = {}
-        for place, (name, described) in enumerate(self._described.items()):
-            group = InstrumentGroup(name, described, self._theme, self.requests)
-            self.groups[name] = group
-            self._groups_layout.insertWidget(place, group)
-            for row in group.rows.values():
-                row.inspected.connect(self._inspect)
-                row.undo_asked.connect(self._undo_one)
+    def _take_group(self, group: InstrumentGroup) -> None:
+        for row in group.rows.values():
+            row.inspected.connect(self._inspect)
+            row.undo_asked.connect(self._undo_one)
         count = sum(len(group.rows) for group in self.groups.values())
         self.search.setVisible(count > _SEARCHABLE)
+        group.filter(self.search.text().split())
         self._align()
-        for group in self.groups.values():
-            group.arrange(is_wide=self._is_wide)
+        group.arrange(is_wide=self._is_wide)
+        self._note(group.name, (self._link.latest.get("instruments") or {}).get(group.name, {}))
+        self._draw(self._changed)
 
     def _undo_one(self, path: str) -> None:
         change = self.history.last_of(path)
@@ -207,7 +197,7 @@ class InstrumentDock(QWidget):
         while now is not None and now is not self:
             if isinstance(now, SettingRow) and self.isAncestorOf(now):
                 self._inspect(now.path)
-                self._scroll.ensureWidgetVisible(now, 0, 4)
+                self._area.ensureWidgetVisible(now, 0, 4)
                 return
             now = now.parentWidget()
 
@@ -250,7 +240,7 @@ class InstrumentDock(QWidget):
 
     def _draw(self, changed: dict[str, set[str]]) -> None:
         """Show changed rows, and every row of an instrument whose situation has changed."""
-        if not self.isVisible():
+        if not is_seen(self):
             return
         locked = self.lock.reason()
         for name, group in self.groups.items():
@@ -277,15 +267,14 @@ class InstrumentDock(QWidget):
         self._widths = ColumnWidths.of(rows, self.fontMetrics())
         for row in rows:
             row.label.setFixedWidth(self._widths.label_px)
-        self._scroll.setMinimumWidth(self._widths.stacked_px)
+        self._area.setMinimumWidth(self._widths.stacked_px)
         self._arrange()
         self._size_details()
         self.updateGeometry()
 
     def _size_details(self) -> None:
         """Keep room for what is said of a setting, so that nothing jumps under the mouse."""
-        lines = _DETAIL_LINES if self._is_wide else 2 * _DETAIL_LINES
-        self.details.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 6)
+        self.details.setFixedHeight(_DETAIL_LINES * self.fontMetrics().lineSpacing() + 6)
 
     def _arrange(self) -> None:
         is_wide = self.width() >= self._widths.wide_px

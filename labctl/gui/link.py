@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import shiboken6
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from labctl.errors import LabError, LinkError
@@ -61,7 +62,7 @@ class ServiceLink(QObject):
         self._subscription: Subscription | None = None
         self._found: queue.SimpleQueue[LabClient] = queue.SimpleQueue()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._answers: deque[Callable[[], None]] = deque()
+        self._answers: deque[Callable[[], object]] = deque()
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._search, name="service search", daemon=True),
@@ -144,16 +145,18 @@ class ServiceLink(QObject):
         except LabError as error:
             kept = error
             if failed is not None:
-                self._answers.append(lambda: failed(kept))
+                self._answers.append(lambda: _is_gone(failed) or failed(kept))
             else:
                 self._answers.append(lambda: self.failed.emit(what, kept))
         else:
             if done is not None:
-                self._answers.append(lambda: done(found))
+                self._answers.append(lambda: _is_gone(done) or done(found))
 
     def _ask_in_order(self) -> None:
         while (act := self._work.get()) is not None:
             act()
+            # What waits for the next request keeps no window alive that asked the last one.
+            del act
 
     def _search(self) -> None:
         while not self._stopping.is_set():
@@ -223,3 +226,9 @@ class ServiceLink(QObject):
         if state != self.state:
             self.state = state
             self.state_changed.emit(state)
+
+
+def _is_gone(told: Done | Failed) -> bool:
+    """Return whether the widget that asked is gone: its window was closed before the answer."""
+    asker = getattr(told, "__self__", None)
+    return isinstance(asker, QObject) and not shiboken6.isValid(asker)

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
+    QHBoxLayout,
     QLineEdit,
     QPushButton,
     QSplitter,
@@ -26,6 +27,7 @@ from labctl.gui.log_view import LogView
 from labctl.gui.note_line import NoteLine
 from labctl.gui.notice import Notice, Tone
 from labctl.gui.rights import why_no_change
+from labctl.gui.seen import Front, is_seen
 from labctl.gui.theme import Theme
 from labctl.service import LabClient
 
@@ -33,12 +35,13 @@ __all__ = ["LogPanel"]
 
 _LEVELS: Final = {
     "info": "All lines",
-    "warning": "Warnings, alarms",
-    "alarm": "Alarms only",
+    "warning": "Warnings",
+    "alarm": "Alarms",
 }
 #: Lines are drawn together, so often at most.
 _DRAW_EVERY_MS: Final = 50
-_SEARCH_CHARACTERS: Final = 12
+_SEARCH_CHARACTERS: Final = 6
+_LEAST_LINES: Final = 2
 #: Of more lines only the newest are laid out at once.
 _AT_ONCE: Final = 500
 
@@ -64,12 +67,21 @@ class LogPanel(FittedPanel):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_DRAW_EVERY_MS)
         self._timer.timeout.connect(self._draw_fresh)
+        Front(self).came.connect(self._draw_everything)
         link.updated.connect(self._take)
-        link.state_changed.connect(lambda _: self.draw())
+        link.state_changed.connect(self.draw)
         for line in (link.latest.get("snapshot") or {}).get("log", []):
             self._lines.add(line)
+        theme.changed.connect(self._fit_font)
+        self._fit_font()
         self._filter()
         self.draw()
+
+    def _fit_font(self) -> None:
+        """Measure what has no size of its own in the present font."""
+        metrics = self.fontMetrics()
+        self.search.setFixedWidth(metrics.averageCharWidth() * _SEARCH_CHARACTERS + 24)
+        self.view.setMinimumHeight(_LEAST_LINES * metrics.lineSpacing() + 6)
 
     def draw(self) -> None:
         """Show the alarms and the rules as they were last told."""
@@ -89,6 +101,9 @@ class LogPanel(FittedPanel):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  Qt's name
         """Show what came while it was hidden."""
         super().showEvent(event)
+        self._draw_everything()
+
+    def _draw_everything(self) -> None:
         self._draw_fresh()
         self.draw()
 
@@ -122,29 +137,30 @@ class LogPanel(FittedPanel):
         self.search.setAccessibleName("text in the log")
         self.search.setPlaceholderText("Search")
         self.search.setClearButtonEnabled(True)
-        metrics = self.search.fontMetrics()
-        self.search.setMinimumWidth(metrics.averageCharWidth() * _SEARCH_CHARACTERS)
         self.search.textChanged.connect(lambda _: self._filter())
-        self.copy_button = QPushButton("Co&py")
+        self.copy_button = QPushButton("Cop&y")
         self.copy_button.setAccessibleName("copy the log")
         self.copy_button.setToolTip("Copies what is selected, or all lines that are shown")
         self.copy_button.clicked.connect(self.view.copy_shown)
-        self.note_button = QPushButton("Note F2")
+        self.note_button = QPushButton("Note")
+        self.note_button.setToolTip("Write a note into the run: F2")
         self.note_button.setAccessibleName("write a note into the run")
         self.note_button.clicked.connect(lambda: commands.do("run.note"))
         self.acknowledge_button = QPushButton("Acknowledge A")
         self.acknowledge_button.setAccessibleName("acknowledge alarms")
         self.acknowledge_button.clicked.connect(lambda: commands.do("alarms.acknowledge"))
-        self.rules_button = QPushButton("&Interlocks")
+        self.rules_button = QPushButton("Interloc&ks")
         self.rules_button.setCheckable(True)
         self.rules_button.setAccessibleName("show quiet interlocks")
         self.rules_button.toggled.connect(self._show_quiet)
 
     def _lay_out(self) -> None:
         flow = FlowLayout()
+        head = QHBoxLayout()
+        head.addWidget(self.summary, 1)
+        head.addWidget(self.rules_button)
+        head.addWidget(self.acknowledge_button)
         for widget in (
-            self.acknowledge_button,
-            self.rules_button,
             self.level,
             self.search,
             self.copy_button,
@@ -156,11 +172,10 @@ class LogPanel(FittedPanel):
         splitter.addWidget(self.view)
         splitter.setChildrenCollapsible(False)
         splitter.setStretchFactor(1, 1)
-        self.view.setMinimumHeight(3 * self.view.fontMetrics().lineSpacing())
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 4)
+        layout.setContentsMargins(6, 2, 6, 2)
         layout.setSpacing(4)
-        layout.addWidget(self.summary)
+        layout.addLayout(head)
         layout.addLayout(flow)
         layout.addWidget(splitter, 1)
         layout.addWidget(self.note)
@@ -171,9 +186,9 @@ class LogPanel(FittedPanel):
                 self._fresh.append(data)
                 # While nobody looks, what cannot be shown any more need not be kept twice.
                 del self._fresh[: -len(self._lines)]
-                if self.isVisible() and not self._timer.isActive():
+                if is_seen(self) and not self._timer.isActive():
                     self._timer.start()
-        elif topic in {"alarms", "control", "snapshot"} and self.isVisible():
+        elif topic in {"alarms", "control", "snapshot"} and is_seen(self):
             self.draw()
 
     def _draw_fresh(self) -> None:

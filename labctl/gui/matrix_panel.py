@@ -16,7 +16,7 @@ from labctl.gui.live_source import LiveSource, why_not_live
 from labctl.gui.matrix_counts import MatrixCounts, matrix_counts
 from labctl.gui.matrix_plot import MatrixPlot
 from labctl.gui.rates_history import detector_rates
-from labctl.gui.stream_words import Freshness, stream_words
+from labctl.gui.stream_words import Freshness, choice_words, stream_words
 from labctl.gui.theme import Theme
 from labctl.units import format_uncertain
 
@@ -42,7 +42,7 @@ class MatrixPanel(QWidget):
         self._timer.timeout.connect(self._look)
         self._timer.start(_LOOK_EVERY_MS)
         link.updated.connect(self._take)
-        link.state_changed.connect(lambda _: self.draw())
+        link.state_changed.connect(self.draw)
         theme.changed.connect(self._style_anew)
         self._style_anew()
 
@@ -133,7 +133,10 @@ class MatrixPanel(QWidget):
             self._say_state()
 
     def _say_state(self) -> None:
-        words = stream_words(self._link, self._link.latest.get("matrix"), self._freshness.age_s())
+        data = self._link.latest.get("matrix")
+        chosen = choice_words(data, "window_age_s", "window", "coincidences")
+        told = (stream_words(self._link, data, self._freshness.age_s()), chosen)
+        words = " · ".join(filter(None, told))
         if self.hold_button.isChecked():
             words = f"HELD: the picture stands still · {words}".removesuffix(" · ")
         if words != self.words.text():

@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent
 
 from labctl.gui.cell_texts import CellTexts
 from labctl.gui.matrix_counts import MatrixCounts
@@ -98,9 +98,12 @@ class MatrixPlot(QObject):
         self._frame.setPen(pg.mkPen(colors.alarm if colors.name == "light" else colors.emitting))
         self._bar.axis.setTextPen(pg.mkPen(colors.text))
         self._bar.axis.setPen(pg.mkPen(colors.border))
+        font = self.plot.font()
+        font.setPointSize(max(self._theme.font_pt - 1, 8))
+        self._bar.axis.setTickFont(font)
         self._bar.setLabel("left", "coincidences (/s)", color=colors.text)
         # Numbers that are wider than the axis are left out, silently.
-        self._bar.axis.setWidth(self.plot.fontMetrics().horizontalAdvance("888888") + 12)
+        self._bar.axis.setWidth(QFontMetrics(font).horizontalAdvance("888888") + 12)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt's name
         """Move from cell to cell with the arrow keys, and choose one with Enter."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt
@@ -16,7 +16,9 @@ from labctl.gui.link import ServiceLink
 from labctl.gui.palette_entries import EntriesModel, Entry, EntryDelegate
 from labctl.gui.set_line import SetLine, fitting_settings, parse_set, parse_value
 from labctl.gui.setting_reasons import why_locked
+from labctl.gui.setting_requests import SettingRequests
 from labctl.gui.theme import Theme
+from labctl.gui.undo import UndoHistory
 from labctl.units import format_quantity
 
 __all__ = ["CommandPalette"]
@@ -48,6 +50,10 @@ class CommandPalette(QFrame):
         super().__init__(window)
         self._window, self._commands, self._theme, self._link = window, commands, theme, link
         self._settings: dict[str, dict[str, Any]] = {}
+        self._setting = ""
+        self._former: Callable[[str], Any] = self._told_value
+        self._requests = SettingRequests(link, UndoHistory())
+        self._requests.changed.connect(self._tell_end)
         self._before: QWidget | None = None
         self.input = QLineEdit()
         self.input.setAccessibleName("command, or set INSTRUMENT.SETTING VALUE")
@@ -74,6 +80,17 @@ class CommandPalette(QFrame):
         theme.changed.connect(self._style)
         self._style()
         self.hide()
+
+    def set_through(self, requests: SettingRequests, former: Callable[[str], Any]) -> None:
+        """Let what is typed here be undone as what is set elsewhere in the window.
+
+        Args:
+            requests: of the window.
+            former: tells what a setting was set to before.
+        """
+        self._requests.changed.disconnect(self._tell_end)
+        self._requests, self._former = requests, former
+        requests.changed.connect(self._tell_end)
 
     def open_(self) -> None:
         """Show the palette, empty, with the keyboard in it; once open, close it."""
@@ -155,16 +172,32 @@ class CommandPalette(QFrame):
             self.input.setText(entry.line)
 
     def _set(self, entry: Entry) -> None:
-        path, value = entry.path, entry.value
-        unit = str(self._settings[path]["unit"])
-        self.told.setText(f"setting {path} to {format_quantity(value, unit)} …")
-        self._link.ask(
-            f"set {path}",
-            lambda client: client.set(path, value),
-            lambda read: self.told.setText(f"{path} reads back {format_quantity(read, unit)}"),
-            lambda error: self.told.setText(str(error)),
-        )
+        self._setting = entry.path
+        if self._settings[entry.path]["is_emission"]:
+            # On cannot be typed.
+            self._requests.switch_off(entry.path)
+        else:
+            former = self._former(entry.path)
+            self._requests.set(entry.path, entry.value, former=former)
         self.input.selectAll()
+
+    def _tell_end(self, path: str) -> None:
+        """Say how setting goes that was typed here."""
+        sent = self._requests.sent(path)
+        if path != self._setting or sent is None:
+            return
+        unit = str(self._settings[path]["unit"])
+        if sent.is_under_way:
+            self.told.setText(f"setting {path} to {format_quantity(sent.value, unit)} …")
+            return
+        self._setting = ""
+        read = f"{path} reads back {format_quantity(sent.reply, unit)}"
+        self.told.setText(sent.error or read)
+
+    def _told_value(self, path: str) -> Any:
+        name, _, setting = path.partition(".")
+        known = (self._link.latest.get("instruments") or {}).get(name, {})
+        return (known.get(setting) or {}).get("value")
 
     def _take_settings(self, instruments: dict[str, Any]) -> None:
         self._settings = {

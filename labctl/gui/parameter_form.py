@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from labctl.gui.flow_layout import FlowLayout
 from labctl.gui.parameter_row import ParameterRow
@@ -15,11 +15,18 @@ from labctl.gui.theme import Theme
 
 __all__ = ["ParameterForm"]
 
+#: Kinds whose editors are short.
+_MAIN_KINDS: Final = frozenset({"number", "integer", "choice"})
+
 
 class ParameterForm(QWidget):
     """One row per parameter, in as many columns as there is room for.
 
+    The first few that are numbers or choices can have a line of their own, `main`, elsewhere.
+
     Attributes:
+        remade: other parameters are shown now.
+        main: the line.
         changed: a value was typed or chosen.
         hinted: what the parameter means whose editor got the focus.
         rows: the rows by the names of their parameters.
@@ -27,33 +34,47 @@ class ParameterForm(QWidget):
 
     changed = Signal()
     hinted = Signal(str)
+    remade = Signal()
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, *, most_in_main: int = 0) -> None:
         super().__init__()
         self._theme = theme
+        self._most_in_main = most_in_main
+        self.main = QWidget(self)
+        self.main.hide()
+        self._line = QHBoxLayout(self.main)
+        self._line.setContentsMargins(0, 0, 0, 0)
+        self._line.setSpacing(8)
         self.rows: dict[str, ParameterRow] = {}
-        self._schema: Mapping[str, Any] = {}
         self._flow = FlowLayout(self, spacing_px=8, is_even=True)
-        theme.changed.connect(self._themed)
+        theme.changed.connect(self._fit)
 
     def show_schema(self, schema: Mapping[str, Any]) -> None:
         """Show the parameters of a schema with their defaults."""
-        self._schema = schema
-        while (item := self._flow.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
-        fields = fields_of(schema)
-        metrics = self.fontMetrics()
-        label_px = max((metrics.horizontalAdvance(f.title) for f in fields), default=0) + 4
-        self.rows = {field.name: ParameterRow(field, self._theme, label_px) for field in fields}
         for row in self.rows.values():
+            row.hide()
+            row.deleteLater()
+        while self._flow.takeAt(0) is not None or self._line.takeAt(0) is not None:
+            pass
+        fields = fields_of(schema)
+        in_main = [f.name for f in fields if f.kind in _MAIN_KINDS][: self._most_in_main]
+        self.rows = {
+            field.name: ParameterRow(field, self._theme, is_short=field.name in in_main)
+            for field in fields
+        }
+        for name, row in self.rows.items():
             row.changed.connect(self.changed)
             row.hinted.connect(self.hinted)
-            self._flow.addWidget(row)
+            (self._line if name in in_main else self._flow).addWidget(row)
             row.show()
-        self.updateGeometry()
+        self._fit()
+        self.main.setVisible(bool(in_main))
+        self.remade.emit()
         self.changed.emit()
+
+    def main_rows(self) -> list[ParameterRow]:
+        """Return the rows that stand in the line `main`."""
+        return [row for row in self.rows.values() if row.parent() is self.main]
 
     def values(self) -> dict[str, Any]:
         """Return the value of every parameter.
@@ -97,8 +118,13 @@ class ParameterForm(QWidget):
                 return f"{row.field.title}: {problem}"
         return ""
 
-    def _themed(self) -> None:
-        """Measure the labels anew: the font may have changed."""
-        kept = self.kept_values()
-        self.show_schema(self._schema)
-        self.set_values(kept)
+    def _fit(self) -> None:
+        """Measure the labels: the font may have changed."""
+        short = self.main_rows()
+        metrics = self.fontMetrics()
+        rows = [row for row in self.rows.values() if row not in short]
+        label_px = max((metrics.horizontalAdvance(r.field.title) for r in rows), default=0) + 4
+        for row in self.rows.values():
+            row.fit(0 if row in short else label_px)
+            row.show_problem(row.problem())
+        self.updateGeometry()

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from labctl.gui.theme import Theme
@@ -18,6 +18,8 @@ _STEPS: Final = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 #: A range stays as long as the data fill this part of it, so that axes are rarely drawn anew.
 _FILLED: Final = 0.5
 _MARGIN: Final = 0.1
+#: Ticks and the gaps above and below their numbers.
+_TICK_PX: Final = 8
 
 
 def comfortable(low: float, high: float, shown: tuple[float, float]) -> tuple[float, float]:
@@ -47,13 +49,16 @@ class LivePlot(QWidget):
     def __init__(self, theme: Theme, name: str) -> None:
         super().__init__()
         self._theme = theme
-        self.widget: Any = pg.PlotWidget()
+        self.widget: Any = pg.PlotWidget(enableMenu=False)
         self.item: Any = self.widget.getPlotItem()
-        self.item.setMenuEnabled(False)
         self.item.hideButtons()
         self.item.setClipToView(False)
         self.item.vb.disableAutoRange()
         self.item.vb.sigRangeChangedManually.connect(lambda _: self.scaled_by_hand.emit())
+        for side in ("left", "bottom"):
+            # Axes have names with units; a prefix would scale their ticks besides.
+            self.item.getAxis(side).setSIPrefixEnableRanges(())
+            self.item.getAxis(side).enableAutoSIPrefix(False)
         self.widget.setAccessibleName(name)
         self.widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.widget.setMinimumSize(200, 110)
@@ -80,12 +85,26 @@ class LivePlot(QWidget):
             axis.setTickFont(font)
             axis.label.setFont(font)
             axis.label.setDefaultTextColor(pg.mkColor(colors.text))
+        self._make_room(QFontMetrics(font))
+
+    def _make_room(self, metrics: QFontMetrics) -> None:
+        """Leave room for the halves of the outermost ticks, which stand at the edges of the data.
+
+        The axis would cut them, and the letters below the line, by its own estimate of a text.
+        """
+        half_line = metrics.height() // 2 + 1
+        half_number = metrics.horizontalAdvance("-0000") // 2
+        self.item.layout.setContentsMargins(1, half_line, half_number, 1)
+        self.item.getAxis("left").setStyle(hideOverlappingLabels=half_line)
+        bottom = self.item.getAxis("bottom")
+        bottom.setStyle(hideOverlappingLabels=half_number)
+        lines = 2 if bottom.labelText else 1
+        bottom.setHeight(lines * metrics.height() + _TICK_PX)
 
     def name_axes(self, bottom: str, left: str) -> None:
         """Write names with units at the axes."""
         for side, text in (("bottom", bottom), ("left", left)):
             axis = self.item.getAxis(side)
-            axis.enableAutoSIPrefix(False)
             if axis.labelText != text:
                 axis.setLabel(text)
         self.style_anew()

@@ -25,14 +25,15 @@ from labctl.gui.notice import Notice
 from labctl.gui.queue_model import QueueModel, entry_parameters, entry_title
 from labctl.gui.rights import why_no_change
 from labctl.gui.run_progress import clock_text
+from labctl.gui.seen import Front, is_seen
 from labctl.gui.theme import Theme
 from labctl.service import LabClient
 
 __all__ = ["QueuePanel"]
 
 _POLICIES: Final = {"stop": "Failure: hold", "continue": "Failure: go on"}
-_TABLE_LINES: Final = 2
-_LINE_SPACE_PX: Final = 6
+_TABLE_LINES: Final = 1
+_LINE_SPACE_PX: Final = 4
 
 
 class QueuePanel(FittedPanel):
@@ -46,9 +47,9 @@ class QueuePanel(FittedPanel):
         self.table = self._made_table()
         self.summary = Notice(theme, "state of the queue")
         self.details = Notice(theme, "the selected run")
-        self.up_button = self._button("▲ U&p", "move the run up", lambda: self._move(-1))
-        self.down_button = self._button("▼ Do&wn", "move the run down", lambda: self._move(1))
-        self.remove_button = self._button("Re&move", "remove the run", self._remove)
+        self.up_button = self._button("▲ Up", "move the run up", lambda: self._move(-1))
+        self.down_button = self._button("▼ Down", "move the run down", lambda: self._move(1))
+        self.remove_button = self._button("Remove", "remove the run", self._remove)
         self.hold_button = self._button("❚❚ Hold", "hold the queue", self._hold_or_go)
         self.policy = QComboBox()
         self.policy.setAccessibleName("what the queue does after a failure")
@@ -67,8 +68,9 @@ class QueuePanel(FittedPanel):
         )
         self._lay_out()
         self._add_keys()
+        Front(self).came.connect(self.draw)
         link.updated.connect(self._take)
-        link.state_changed.connect(lambda _: self.draw())
+        link.state_changed.connect(self.draw)
         theme.changed.connect(self._fit_font)
         self._fit_font()
 
@@ -141,8 +143,8 @@ class QueuePanel(FittedPanel):
         ):
             flow.addWidget(widget)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 4)
-        layout.setSpacing(4)
+        layout.setContentsMargins(6, 0, 6, 0)
+        layout.setSpacing(2)
         layout.addWidget(self.summary)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.details)
@@ -159,7 +161,7 @@ class QueuePanel(FittedPanel):
             shortcut.activated.connect(act)
 
     def _take(self, topic: str, _: object) -> None:
-        if topic in {"queue", "snapshot", "control"} and self.isVisible():
+        if topic in {"queue", "snapshot", "control"} and is_seen(self):
             self.draw()
 
     def _select(self) -> None:
@@ -240,6 +242,6 @@ def _summary(queue: Mapping[str, Any], n_waiting: int) -> tuple[str, bool]:
         return f"HELD: {queue.get('reason') or 'by the operator'} · {waiting}", True
     end_utc = queue.get("end_utc")
     if not queue.get("entries"):
-        return "The queue is empty; Ctrl+F5 adds what the run bar shows.", False
+        return "The queue is empty; Ctrl+F5 adds a run.", False
     end = "" if end_utc is None else f" · all end {clock_text(end_utc, time.time())}"
     return f"{waiting}{end}", False

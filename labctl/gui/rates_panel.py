@@ -64,7 +64,7 @@ class RatesPanel(QWidget):
         self._timer.timeout.connect(self.draw)
         self._timer.start(_LOOK_EVERY_MS)
         link.updated.connect(self._take)
-        link.state_changed.connect(lambda _: self.draw())
+        link.state_changed.connect(self.draw)
         theme.changed.connect(self._style_anew)
         self._style_anew()
 

@@ -16,7 +16,6 @@ from labctl.gui.experiments.generic import GenericPanel
 from labctl.gui.link import ServiceLink
 from labctl.gui.theme import Theme
 from labctl.service import LabClient
-from labctl.storage import open_run
 
 __all__ = ["ResultPanel"]
 
@@ -60,10 +59,12 @@ class ResultPanel(QWidget):
         self._empty.setWordWrap(True)
         self._pages.addWidget(self._empty)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 4, 8, 4)
+        layout.setSpacing(4)
         layout.addWidget(self.title)
         layout.addWidget(self._pages, 1)
         link.updated.connect(self._take)
-        link.state_changed.connect(lambda _: self._draw_title())
+        link.state_changed.connect(self._draw_title)
         theme.changed.connect(self._draw_title)
         self._catch_up()
 
@@ -241,6 +242,8 @@ class ResultPanel(QWidget):
 
 def _reading(path: Path) -> Callable[[LabClient], Mapping[str, Any] | None]:
     def read(_: LabClient) -> Mapping[str, Any] | None:
+        from labctl.storage import open_run  # noqa: PLC0415  loaded where a run ends
+
         with open_run(path) as run:
             return run.result or None
 

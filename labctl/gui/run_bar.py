@@ -1,12 +1,16 @@
-"""The run bar: what to run, start, pause, abort, queue, and how far the run is."""
+"""The run bar: what to run, start, pause, abort, queue, and how far the run is.
+
+It is low, so that the plots have the room; the form of all parameters is a panel of its own,
+`RunBar.setup`, which the window puts where it can be as high as it needs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QCheckBox, QPushButton, QVBoxLayout
+from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from labctl.errors import InterlockError, LabError
 from labctl.gui.commands import Command, Commands
@@ -14,8 +18,9 @@ from labctl.gui.confirm_row import ConfirmRow
 from labctl.gui.fitted_panel import FittedPanel
 from labctl.gui.flow_layout import FlowLayout
 from labctl.gui.link import ServiceLink
-from labctl.gui.notice import Notice
 from labctl.gui.rights import why_no_change, why_no_service
+from labctl.gui.run_buttons import RunButtons
+from labctl.gui.run_notice import RunNotice
 from labctl.gui.run_progress import RunProgress
 from labctl.gui.run_setup import RunSetup
 from labctl.gui.theme import Theme
@@ -26,7 +31,8 @@ __all__ = ["RunBar"]
 _UNDER_WAY: Final = frozenset({"running", "paused"})
 #: What the buttons and the notices hang on, besides the run itself.
 _TOPICS: Final = frozenset({"snapshot", "run", "control"})
-_FORM_LINES: Final = 3
+#: Below so many characters of width the buttons leave their keys to tips and menus.
+_NARROW_CHARACTERS: Final = 92
 
 
 class RunBar(FittedPanel):
@@ -39,24 +45,30 @@ class RunBar(FittedPanel):
         self._error = ""
         self._hint = ""
         self.setup = RunSetup(theme)
+        # Nobody sees it before the window has given it a place.
+        self.setup.setParent(self)
+        self.setup.hide()
         self.progress = RunProgress(theme)
         self.arm = QCheckBox("Arm: lasers may be switched on")
         self.arm.setAccessibleName("arm: lasers may be switched on")
         self.arm.setToolTip("For the next run only; without it the run leaves the lasers alone")
         self.arm.setVisible(False)
         self.confirm = ConfirmRow(theme, "Resume and switch lasers on", "Stay paused")
-        self.notice = Notice(theme, "run notice")
+        self._words = RunNotice(theme)
+        self.notice = self._words.notice
         self._add_commands()
-        self.start_button = self._button("▶ Start F5", "run.start")
-        self.pause_button = self._button("❚❚ Pause F6", "run.pause")
-        self.abort_button = self._button("■ Abort Shift+F5", "run.abort")
-        self.queue_button = self._button("+ Queue Ctrl+F5", "run.queue")
+        self._buttons = RunButtons(commands)
+        self.more_button, self.start_button, self.pause_button, self.abort_button, *_ = (
+            self._buttons.by_action.values()
+        )
+        self.queue_button = self._buttons.by_action["queue"]
         self._lay_out()
+        self.setup.form.remade.connect(self._order_focus)
         self.setup.changed.connect(self._edited)
         self.setup.hinted.connect(self._show_hint)
-        self.arm.toggled.connect(lambda _: self.draw())
+        self.arm.toggled.connect(self.draw)
         link.updated.connect(self._take)
-        link.state_changed.connect(lambda _: self.draw())
+        link.state_changed.connect(self.draw)
         theme.changed.connect(self.draw)
         self._ask_experiments()
         self.draw()
@@ -73,20 +85,30 @@ class RunBar(FittedPanel):
         is_paused = run.get("state") == "paused"
         if not (is_paused and is_connected):
             self.confirm.dismiss()
-        self.pause_button.setText("▶ Resume F6" if is_paused else "❚❚ Pause F6")
         self.arm.setVisible(self._asks_to_arm)
-        is_armed = self._asks_to_arm and self.arm.isChecked()
-        self.start_button.setText("▲ Start, LASERS ON F5" if is_armed else "▶ Start F5")
-        for button, name, why_not in (
-            (self.start_button, "start", self._why_no_start),
-            (self.pause_button, "pause", self._why_no_pause),
-            (self.abort_button, "abort", self._why_no_abort),
-            (self.queue_button, "queue", self._why_no_queue),
-        ):
-            reason = why_not()
-            button.setEnabled(not reason)
-            button.setToolTip(f"Cannot {name}: {reason}" if reason else "")
+        self._name_buttons(is_paused=is_paused)
+        self._buttons.explain(
+            {
+                "start": self._why_no_start(),
+                "pause": self._why_no_pause(),
+                "abort": self._why_no_abort(),
+                "queue": self._why_no_queue(),
+            }
+        )
         self._draw_notice()
+
+    def _name_buttons(self, *, is_paused: bool) -> None:
+        limit_px = _NARROW_CHARACTERS * self.fontMetrics().averageCharWidth()
+        self._buttons.name(
+            is_paused=is_paused,
+            is_armed=self._asks_to_arm and self.arm.isChecked(),
+            is_narrow=self.width() < limit_px,
+        )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt's name
+        """Name the keys on the buttons where there is room."""
+        self._name_buttons(is_paused=self._run.get("state") == "paused")
+        super().resizeEvent(event)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  Qt's name
         """Show what came while it was hidden."""
@@ -113,35 +135,38 @@ class RunBar(FittedPanel):
             ),
             Command("run.abort", "Abort run", self._abort, "Shift+F5", "Run", self._why_no_abort),
             Command("run.queue", "Add to queue", self._queue, "Ctrl+F5", "Run", self._why_no_queue),
+            Command("run.parameters", "All parameters", self.setup.open_, "Ctrl+M", "Run"),
         ):
             self._commands.add(command)
 
-    def _button(self, text: str, command: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setAccessibleName(self._commands.action(command).text())
-        button.clicked.connect(lambda: self._commands.do(command))
-        return button
-
     def _lay_out(self) -> None:
+        # What is to be run and what is done with it are two lines, where they do not fit in one.
         flow = FlowLayout()
-        for widget in (
-            self.setup.chooser,
-            self.start_button,
-            self.pause_button,
-            self.abort_button,
-            self.queue_button,
-            self.arm,
+        for group in (
+            (self.setup.chooser, self.setup.form.main, self.more_button),
+            (self.start_button, self.pause_button, self.abort_button, self.queue_button),
+            (self.arm,),
         ):
-            flow.addWidget(widget)
+            part = QWidget()
+            line = FlowLayout(part)
+            for widget in group:
+                line.addWidget(widget)
+            flow.addWidget(part)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 4)
+        layout.setContentsMargins(6, 2, 6, 2)
         layout.setSpacing(4)
         layout.addLayout(flow)
-        for line in (self.progress, self.confirm, self.notice):
-            layout.addWidget(line)
-        layout.addWidget(self.setup, 1)
-        line_px = self.setup.chooser.sizeHint().height()
-        self.setup.setMinimumHeight(line_px * _FORM_LINES // 2)
+        for below in (self.progress, self.confirm, self._words):
+            layout.addWidget(below)
+        layout.addStretch(1)
+
+    def _order_focus(self) -> None:
+        """Have the Tab key go through new editors in the order in which they stand."""
+        before: QWidget = self.setup.chooser
+        editors = [row.editor for row in self.setup.form.main_rows()]
+        for widget in (*editors, self.more_button, self.start_button):
+            QWidget.setTabOrder(before, widget)
+            before = widget
 
     def _take(self, topic: str, _: object) -> None:
         if topic == "snapshot":
@@ -163,14 +188,7 @@ class RunBar(FittedPanel):
         self.draw()
 
     def _know_settings(self, instruments: dict[str, Any]) -> None:
-        self.setup.axes.offer(
-            [
-                f"{instrument}.{setting}"
-                for instrument, described in instruments.items()
-                for setting, facts in described["parameters"].items()
-                if facts["is_settable"] and not facts["is_emission"]
-            ]
-        )
+        self.setup.axes.offer(instruments)
 
     def _edited(self) -> None:
         self._error = ""
@@ -269,14 +287,11 @@ class RunBar(FittedPanel):
         self.draw()
 
     def _draw_notice(self) -> None:
-        """Show one thing: an error, what is tried, why nothing starts, or what a field means."""
-        why_no_start = self._why_no_start()
-        if self._error:
-            self.notice.tell(self._error, "alarm")
-        elif self._pending:
-            self.notice.tell(self._pending)
-        elif why_no_start:
-            self.notice.tell(f"Cannot start: {why_no_start}.")
-        else:
-            summary = str((self.setup.experiment or {}).get("summary", ""))
-            self.notice.tell(self._hint or summary)
+        summary = str((self.setup.experiment or {}).get("summary", ""))
+        self._words.tell(
+            error=self._error,
+            pending=self._pending,
+            # What is wrong with a parameter is news also while a run is under way.
+            why_no_start=self._why_no_queue() or self._why_no_start(),
+            hint=self._hint or summary,
+        )

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
+from labctl.gui.fitting_label import FittingLabel
 from labctl.gui.theme import Theme
 
 __all__ = ["RunProgress", "clock_text", "duration_text", "progress_text", "state_text"]
@@ -80,9 +81,8 @@ class RunProgress(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, _STEPS)
         self.bar.setAccessibleName("progress of the run")
-        self.details = QLabel()
+        self.details = FittingLabel()
         self.details.setAccessibleName("details of the run")
-        self.details.setWordWrap(True)
         line = QHBoxLayout()
         line.setSpacing(8)
         line.addWidget(self.state)
@@ -109,9 +109,8 @@ class RunProgress(QWidget):
             )
         self.bar.setValue(round(_STEPS * _fraction(run)))
         self.bar.setFormat(progress_text(run, time.time()) or "no run yet")
-        self.details.setText(_details(run))
-        self.details.setVisible(bool(self.details.text()))
-        self.details.setToolTip(run.get("path") or "")
+        self.details.show_text(_details(run), run.get("path") or "")
+        self.details.setVisible(bool(self.details.whole))
 
     def _state_colors(self, state: str, *, is_connected: bool) -> tuple[str, str]:
         colors = self._theme.colors

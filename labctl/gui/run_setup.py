@@ -1,4 +1,8 @@
-"""What to run: the experiment, its parameters, and the axes of a scan if there is one."""
+"""What to run: the experiment, its parameters, and the axes of a scan if there is one.
+
+The chooser and the parameters that are changed most stand in the run bar; the form of the others
+is a panel of its own, so that the bar stays low.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
+    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -19,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from labctl.gui.parameter_form import ParameterForm
+from labctl.gui.reveal import reveal
 from labctl.gui.scan_axes_form import ScanAxesForm
 from labctl.gui.theme import Theme
 
@@ -26,6 +32,8 @@ __all__ = ["RunSetup"]
 
 #: It has a form of its own, beside every other experiment.
 _SCAN = "scan"
+#: So many parameters have their place in the run bar.
+_MOST_IN_BAR = 2
 
 
 class RunSetup(QScrollArea):
@@ -50,15 +58,18 @@ class RunSetup(QScrollArea):
         self.chooser.setAccessibleName("experiment")
         self.chooser.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.chooser.currentTextChanged.connect(self._choose)
-        self.form = ParameterForm(theme)
+        self.form = ParameterForm(theme, most_in_main=_MOST_IN_BAR)
         self.form.changed.connect(self.changed)
         self.form.hinted.connect(self.hinted)
         self.axes = ScanAxesForm(theme)
         self.axes.changed.connect(self.changed)
-        self.defaults_button = QPushButton("&Defaults")
+        self.defaults_button = QPushButton("De&faults")
         self.defaults_button.setAccessibleName("default parameters")
         self.defaults_button.setToolTip("Show the defaults of all parameters again")
         self.defaults_button.clicked.connect(self.form.restore_defaults)
+        self.head = QLabel()
+        self.head.setAccessibleName("whose parameters these are")
+        self.head.setWordWrap(True)
         self._lay_out()
 
     @property
@@ -100,6 +111,15 @@ class RunSetup(QScrollArea):
         if not self.axes.is_used:
             return name, parameters
         return _SCAN, self.axes.parameters(name, parameters)
+
+    def open_(self) -> None:
+        """Show the form, ready for the first of its parameters."""
+        reveal(self)
+        for row in self.form.rows.values():
+            if row not in self.form.main_rows():
+                row.editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
+                return
+        self.axes.axes[0].setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def fill(self, experiment: str, parameters: Mapping[str, Any]) -> None:
         """Show what was run at another time; parameters that are not named are the defaults."""
@@ -143,12 +163,13 @@ class RunSetup(QScrollArea):
     def _lay_out(self) -> None:
         content = QWidget()
         layout = QVBoxLayout(content)
-        layout.setContentsMargins(2, 2, 2, 2)
-        layout.addWidget(self.form)
+        layout.setContentsMargins(8, 4, 8, 4)
         line = QHBoxLayout()
-        line.addWidget(self.axes, 1)
-        line.addWidget(self.defaults_button, 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(self.head, 1)
+        line.addWidget(self.defaults_button)
         layout.addLayout(line)
+        layout.addWidget(self.form)
+        layout.addWidget(self.axes)
         layout.addStretch(1)
         self.setWidget(content)
         self.setWidgetResizable(True)
@@ -167,5 +188,7 @@ class RunSetup(QScrollArea):
         self._shown = name
         self._wanted = ""
         self.form.show_schema(experiment["parameters"])
+        in_bar = ", ".join(row.field.title for row in self.form.main_rows())
+        self.head.setText(f"{name} · in the run bar: {in_bar}" if in_bar else name)
         self.form.set_values(self._kept.get(name, {}))
         self.changed.emit()

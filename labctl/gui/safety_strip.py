@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from labctl.gui.commands import Commands
 from labctl.gui.link import ServiceLink
 from labctl.gui.theme import Colors, Theme
-from labctl.units import format_quantity
 
 __all__ = ["SafetyStrip", "emission_word"]
 
@@ -37,14 +37,15 @@ class _Lamp(QLabel):
         super().__init__()
         self.setObjectName(f"lamp {name}")
         self.setAccessibleName(f"state of {name}")
-        self.setMinimumHeight(34)
+        self.setMinimumHeight(32)
 
     def show_state(self, text: str, ground: str, color: str) -> None:
         """Show the words on a ground."""
         self.setText(text)
-        self.setStyleSheet(
+        _dress(
+            self,
             f"background: {ground}; color: {color}; border-radius: 5px;"
-            "padding: 4px 12px; font-weight: bold;"
+            "padding: 4px 12px; font-weight: bold;",
         )
 
 
@@ -59,7 +60,7 @@ class SafetyStrip(QFrame):
         self._link, self._theme = link, theme
         self._lamps: dict[str, _Lamp] = {}
         self._layout = QHBoxLayout(self)
-        self._layout.setContentsMargins(8, 6, 8, 6)
+        self._layout.setContentsMargins(8, 2, 8, 2)
         self._simulated = QLabel("SIMULATED")
         self._simulated.setAccessibleName("this laboratory is simulated")
         self._simulated.setVisible(False)
@@ -75,7 +76,7 @@ class SafetyStrip(QFrame):
             self._layout.addWidget(widget)
         theme.changed.connect(self._draw)
         link.updated.connect(self._take)
-        link.state_changed.connect(lambda _: self._draw())
+        link.state_changed.connect(self._draw)
         self._draw()
 
     def tell(self, text: str) -> None:
@@ -99,14 +100,16 @@ class SafetyStrip(QFrame):
                 self._layout.insertWidget(place, self._lamps[name])
             self._lamps[name].show_state(text, ground, color)
         self._simulated.setVisible(bool(self._facts().get("simulated")))
-        self._simulated.setStyleSheet(
+        _dress(
+            self._simulated,
             f"color: {colors.ground}; background: {colors.accent}; border-radius: 5px;"
-            "padding: 4px 14px; font-weight: bold; letter-spacing: 3px;"
+            "padding: 4px 14px; font-weight: bold; letter-spacing: 3px;",
         )
-        self.button.setStyleSheet(
+        _dress(
+            self.button,
             f"QPushButton {{ background: {colors.alarm}; color: {colors.alarm_text}; border: none;"
-            "border-radius: 5px; padding: 8px 18px; font-weight: bold; }"
-            f"QPushButton:focus {{ border: 2px solid {colors.text}; }}"
+            "border-radius: 5px; padding: 6px 18px; font-weight: bold; }"
+            f"QPushButton:focus {{ border: 2px solid {colors.text}; }}",
         )
 
     def _facts(self) -> dict[str, Any]:
@@ -122,12 +125,16 @@ class SafetyStrip(QFrame):
             if self._link.state != "connected":
                 word = "unknown"
             found[name] = self._laser(name, word, values)
+        if not found and self._link.state != "connected":
+            colors = self._theme.colors
+            words = "▲ UNKNOWN, lasers may emit: no service"
+            found["lasers"] = (words, colors.warning, colors.warning_text)
         return found
 
     def _laser(self, name: str, word: str, values: dict[str, Any]) -> tuple[str, str, str]:
         colors = self._theme.colors
         power = (values.get("output_mw") or {}).get("value")
-        shown = "" if power is None else f"  {format_quantity(float(f'{power:.3g}'), 'mW')}"
+        shown = "" if power is None else f"  {_three_digits(power)} mW"
         if word == "on":
             return f"▲ EMITTING  {name}{shown}", colors.emitting, colors.emitting_text
         if word == "off":
@@ -168,6 +175,18 @@ class SafetyStrip(QFrame):
             for rule in rules
             if rule["state"] == "violated"
         }
+
+
+def _dress(widget: QWidget, style: str) -> None:
+    """Give a widget a style that it does not have yet: Qt would lay it out anew for the same."""
+    if widget.styleSheet() != style:
+        widget.setStyleSheet(style)
+
+
+def _three_digits(value: float) -> str:
+    """Return a value with so many decimals that noise in the last one changes no width."""
+    decimals = 2 - math.floor(math.log10(abs(value))) if value else 2
+    return f"{value:.{min(max(decimals, 0), 6)}f}"
 
 
 def _bias_word(entry: dict[str, Any], bias: dict[str, Any] | None) -> str:

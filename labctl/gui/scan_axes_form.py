@@ -48,20 +48,27 @@ class ScanAxesForm(QGroupBox):
         self.snake.setChecked(True)
         self.snake.setAccessibleName("scan every other row backward")
         self.snake.setToolTip("With two axes: nothing jumps from one end to the other")
-        label_px = self.fontMetrics().horizontalAdvance(_SETTLE.title) + 4
-        self.settle = ParameterRow(_SETTLE, theme, label_px)
+        self.settle = ParameterRow(_SETTLE, theme)
         self.settle.changed.connect(self._edited)
         self.message = Notice(theme, "what the scan does")
         layout = FlowLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         for widget in (*self.axes, self.snake, self.settle, self.message):
             layout.addWidget(widget)
+        theme.changed.connect(self._fit)
+        self._fit()
         self._draw()
 
-    def offer(self, settings: Sequence[str]) -> None:
+    def offer(self, instruments: Mapping[str, Any]) -> None:
         """Complete what is typed with the settings that can be scanned."""
+        settings = [
+            f"{instrument}.{setting}"
+            for instrument, described in instruments.items()
+            for setting, facts in described["parameters"].items()
+            if facts["is_settable"] and not facts["is_emission"]
+        ]
         for line in self.axes:
-            completer = QCompleter(list(settings), line)
+            completer = QCompleter(settings, line)
             completer.setFilterMode(Qt.MatchFlag.MatchContains)
             completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
             line.setCompleter(completer)
@@ -106,9 +113,14 @@ class ScanAxesForm(QGroupBox):
             "INSTRUMENT.SETTING and START:STOP:NUMBER, or values such as 1,2,5, in the unit of "
             "the setting and within its limits"
         )
-        line.setMinimumWidth(line.fontMetrics().averageCharWidth() * (_LINE_CHARACTERS + 8))
         line.textChanged.connect(self._edited)
         return line
+
+    def _fit(self) -> None:
+        """Measure the lines in their font."""
+        self.settle.fit(0)
+        for line in self.axes:
+            line.setMinimumWidth(line.fontMetrics().averageCharWidth() * _LINE_CHARACTERS)
 
     def _edited(self, *_: object) -> None:
         self._draw()

@@ -33,6 +33,8 @@ __all__ = ["SimulationWindow"]
 
 #: Another client, or the world itself, may end a fault.
 _LOOK_EVERY_MS: Final = 1000
+#: Places, what can go wrong at one, its hidden parameters.
+_SHARES_PX: Final = (170, 320, 610)
 _CHANGE: Final = "change"
 _RESTORE: Final = "restore"
 
@@ -56,7 +58,7 @@ class SimulationWindow(QWidget):
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._look)
         link.updated.connect(self._take)
-        link.state_changed.connect(lambda _: self._enter())
+        link.state_changed.connect(self._enter)
         theme.changed.connect(self._style_anew)
         self._style_anew()
         commands.add(
@@ -121,6 +123,7 @@ class SimulationWindow(QWidget):
             across.addWidget(widget)
             across.setStretchFactor(across.count() - 1, stretch)
         across.setChildrenCollapsible(False)
+        across.setSizes(list(_SHARES_PX))
         layout = QVBoxLayout(self)
         layout.addWidget(self.head)
         layout.addWidget(across, 3)

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRect, QSize
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
-from PySide6.QtWidgets import QGraphicsView, QTabWidget, QWidget
+from PySide6.QtWidgets import QGraphicsView, QWidget
 
 from labctl.errors import LabError, RunFileError
 from labctl.gui.link import ServiceLink
@@ -73,21 +73,24 @@ class _Picture:
 
 
 class Snapshot:
-    """Takes snapshots of the visible tab; writing waits for nobody. For the window's thread.
+    """Takes snapshots of what is seen; writing waits for nobody. For the window's thread.
 
     During a run the files stand beside the run file and the run's log names them; else they go
     to the folder of the last run, or to the data folder where there was none.
 
     Args:
         link: to the service, which knows run and folder.
-        tabs: gives the views; the one that is shown is taken.
+        shown: gives the view that is seen, with its name.
         tell: shows a line to the operator.
     """
 
     def __init__(
-        self, link: ServiceLink, tabs: Callable[[], QTabWidget], tell: Callable[[str], None]
+        self,
+        link: ServiceLink,
+        shown: Callable[[], tuple[str, QWidget]],
+        tell: Callable[[str], None],
     ) -> None:
-        self._link, self._tabs, self._tell = link, tabs, tell
+        self._link, self._shown, self._tell = link, shown, tell
 
     def why_not(self) -> str:
         """Return why none can be taken now; empty when it can."""
@@ -96,11 +99,9 @@ class Snapshot:
     def take(self) -> None:
         """Take a snapshot of the view that is shown, and tell where it is."""
         folder = self._folder()
-        tabs = self._tabs()
-        if folder is None or not tabs.count():
+        if folder is None:
             return
-        view = tabs.currentWidget()
-        title = tabs.tabText(tabs.currentIndex()).replace("&", "")
+        title, view = self._shown()
         picture = self._picture(view, folder / self._name(title))
         is_run = self._is_run_under_way()
 

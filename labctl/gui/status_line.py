@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QLabel, QStatusBar
 
+from labctl.gui.fitting_label import FittingLabel
 from labctl.gui.link import ServiceLink
 from labctl.gui.theme import Theme
 
@@ -16,6 +16,8 @@ __all__ = ["StatusLine", "size_text"]
 
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _PS_PER_S: Final = 1e12
+#: Between a subject and the next, half of it on either side.
+_APART_PX: Final = 6
 _TIPS: Final = {
     "service": "Connection to the acquisition service",
     "control": "Who holds control of the laboratory",
@@ -38,32 +40,6 @@ def size_text(n_bytes: float | None) -> str:
     return f"{size:.3g} {_UNITS[-1]}"
 
 
-class _FileLabel(QLabel):
-    """Takes the room that is left, and leaves out the middle of what does not fit."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._whole = ""
-        self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-
-    def setText(self, text: str) -> None:  # noqa: N802  Qt's name
-        """Show the text, or what fits of it."""
-        self._whole = text
-        self.setToolTip(f"{_TIPS['file']}\n{text}")
-        self._fit()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt's name
-        """Show what fits now."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        middle = Qt.TextElideMode.ElideMiddle
-        fitting = self.fontMetrics().elidedText(self._whole, middle, self.width())
-        super().setText(fitting)
-
-
 class StatusLine(QStatusBar):
     """One short text per subject, each with a tooltip that says what it means."""
 
@@ -72,10 +48,14 @@ class StatusLine(QStatusBar):
         self._link, self._theme = link, theme
         self._frame_ms = 0.0
         self._began_s: float | None = None
+        self._file = FittingLabel()
         self._labels = {name: self._label(name, tip) for name, tip in _TIPS.items()}
         self.setSizeGripEnabled(True)
+        self._drawn = QTimer(self)
+        self._drawn.setSingleShot(True)
+        self._drawn.timeout.connect(self._note_frame)
         link.updated.connect(self._take)
-        link.state_changed.connect(lambda _: self.draw())
+        link.state_changed.connect(self.draw)
         theme.changed.connect(self.draw)
         self.draw()
 
@@ -85,7 +65,7 @@ class StatusLine(QStatusBar):
         self._labels["service"].setText(self._service())
         self._labels["control"].setText(self._control())
         self._labels["tagger"].setText(_taggers(health))
-        self._labels["file"].setText(_file(health))
+        self._file.show_text(_file(health), _TIPS["file"])
         self._labels["disk"].setText(f"disk {size_text(health.get('disk_free_bytes'))} free")
         late = health.get("late_ms")
         service = "" if late is None else f"service {late:.0f} ms · "
@@ -95,9 +75,10 @@ class StatusLine(QStatusBar):
         self._labels["time"].setText(f"{service}window {self._frame_ms:.0f} ms")
 
     def _label(self, name: str, tip: str) -> QLabel:
-        label = _FileLabel() if name == "file" else QLabel()
+        label = self._file if name == "file" else QLabel()
         label.setAccessibleName(f"status of {name}")
         label.setToolTip(tip)
+        label.setContentsMargins(_APART_PX, 0, _APART_PX, 0)
         self.addPermanentWidget(label, 1 if name == "file" else 0)
         return label
 
@@ -105,7 +86,7 @@ class StatusLine(QStatusBar):
         if self._began_s is None:
             self._began_s = time.perf_counter()
             # Its turn comes after what these updates have drawn.
-            QTimer.singleShot(0, self, self._note_frame)
+            self._drawn.start(0)
         if topic in {"health", "snapshot", "control"}:
             self.draw()
 

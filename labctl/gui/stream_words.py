@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from labctl.gui.detector_pairs import histogrammed
 from labctl.gui.live_source import LiveSource
 
-__all__ = ["Freshness", "stream_words"]
+__all__ = ["Freshness", "choice_words", "histogram_state", "stream_words"]
 
 #: Live counts come ten times a second; a display that is older than this says so.
 _STALE_S: Final = 3.0
+#: So long it is said that something was counted otherwise before.
+_RECENT_S: Final = 10.0
 
 
 class Freshness:
@@ -51,6 +54,42 @@ def stream_words(link: LiveSource, data: dict[str, Any] | None, age_s: float | N
     for name, tagger in data.get("taggers", {}).items():
         words += _of_tagger(name, tagger)
     return " · ".join(words)
+
+
+def choice_words(data: dict[str, Any] | None, key: str, changed: str, since: str) -> str:
+    """Return what was chosen anew a short while ago, and what is counted since then.
+
+    Args:
+        data: newest update of `matrix` or `histogram`.
+        key: which age of a tagger it is, as "window_age_s".
+        changed: what was changed, as "window".
+        since: what began anew, as "coincidences".
+    """
+    ages_s = [tagger.get(key) for tagger in (data or {}).get("taggers", {}).values()]
+    recent_s = [age_s for age_s in ages_s if age_s is not None and age_s < _RECENT_S]
+    if not recent_s:
+        return ""
+    return f"{changed} changed {min(recent_s):.0f} s ago: {since} since then"
+
+
+def histogram_state(link: LiveSource, age_s: float | None, wanted: Sequence[str]) -> str:
+    """Return what there is to know of the histograms beside their counts.
+
+    Args:
+        link: where they come from.
+        age_s: their age if they are stale.
+        wanted: pairs that are to be shown.
+    """
+    data, matrix = link.latest.get("histogram"), link.latest.get("matrix")
+    words = [
+        stream_words(link, data, age_s),
+        choice_words(matrix, "window_age_s", "window", "coincidences"),
+        choice_words(data, "bins_age_s", "range or bins", "histograms"),
+    ]
+    missing = [name for name in wanted if data and name not in histogrammed(link)]
+    if missing:
+        words.append(f"not histogrammed: {', '.join(missing)}")
+    return " · ".join(word for word in words if word)
 
 
 def _of_tagger(name: str, tagger: dict[str, Any]) -> list[str]:

@@ -24,6 +24,8 @@ SERIES: Final = (
     "#CC79A7",
     "#999999",
 )
+#: Inputs of which nothing but the outline is seen while they are empty.
+_OUTLINED: Final = ("QCheckBox", "QRadioButton", "QLineEdit", "QAbstractSpinBox", "QComboBox")
 _STYLES: Final = (
     Qt.PenStyle.SolidLine,
     Qt.PenStyle.DashLine,
@@ -44,6 +46,7 @@ class Colors:
     panel: str
     raised: str
     border: str
+    outline: str
     text: str
     faint: str
     accent: str
@@ -63,6 +66,7 @@ DARK: Final = Colors(
     panel="#1B1F23",
     raised="#2A3036",
     border="#3C444C",
+    outline="#6B757F",
     text="#E8EAED",
     faint="#A3ABB3",
     accent="#56B4E9",
@@ -81,6 +85,7 @@ LIGHT: Final = Colors(
     panel="#FFFFFF",
     raised="#E9ECEF",
     border="#B8C0C8",
+    outline="#7C868F",
     text="#16191C",
     faint="#59626B",
     accent="#0067A3",
@@ -126,6 +131,9 @@ class Theme(QObject):
             return
         application.setStyle("Fusion")
         application.setPalette(self._palette())
+        for kind in _OUTLINED:
+            # PySide takes the text that its stub does not.
+            application.setPalette(self._outlined_palette(), kind)  # type: ignore[arg-type]
         font = application.font()
         font.setPointSize(self.font_pt)
         application.setFont(font)
@@ -170,12 +178,20 @@ class Theme(QObject):
             palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(colors.stale))
         return palette
 
+    def _outlined_palette(self) -> QPalette:
+        """Return colors with which the style draws outlines that can be seen.
+
+        It takes them from the color of the window, 1.4 times as dark.
+        """
+        palette = self._palette()
+        palette.setColor(QPalette.ColorRole.Window, QColor(self.colors.outline).lighter(140))
+        return palette
+
     def _style_sheet(self) -> str:
         colors = self.colors
         return f"""
         QToolTip {{ color: {colors.text}; background: {colors.raised};
                     border: 1px solid {colors.border}; padding: 4px; }}
-        QDockWidget::title {{ background: {colors.panel}; padding: 5px 8px; }}
         QGroupBox {{ border: 1px solid {colors.border}; border-radius: 6px;
                      margin-top: 1.1em; padding: 6px; }}
         QGroupBox::title {{ subcontrol-origin: margin; left: 8px; color: {colors.faint}; }}
@@ -184,9 +200,9 @@ class Theme(QObject):
         QPlainTextEdit:focus
             {{ border: 1px solid {colors.accent}; }}
         QPushButton {{ background: {colors.raised}; border: 1px solid {colors.border};
-                       border-radius: 4px; padding: 4px 10px; }}
+                       border-radius: 4px; padding: 4px 8px; }}
         QPushButton:hover {{ border-color: {colors.accent}; }}
         QPushButton:disabled {{ color: {colors.stale}; }}
         QPushButton:checked {{ background: {colors.accent}; color: {colors.ground};
-                               border: 2px solid {colors.text}; padding: 3px 9px; }}
+                               border: 2px solid {colors.text}; padding: 3px 7px; }}
         """

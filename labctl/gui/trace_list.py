@@ -21,6 +21,9 @@ from labctl.gui.theme import Theme
 __all__ = ["TraceList"]
 
 _SAMPLE: QSize = QSize(26, 12)
+#: The longest value, and what names, and all around both, may take.
+_LONGEST = "5 000 000 ± 2 200"
+_NAMES_PX, _FRAME_PX = 240, 24
 
 
 class TraceList(QWidget):
@@ -60,6 +63,7 @@ class TraceList(QWidget):
         layout.addWidget(self.tree, 1)
         layout.addLayout(buttons)
         theme.changed.connect(self._paint_samples)
+        theme.changed.connect(self._claim_width)
         self.head("now")
 
     def offer(self, names: Sequence[str]) -> None:
@@ -76,6 +80,7 @@ class TraceList(QWidget):
             self._items[name] = item
         self.tree.blockSignals(False)
         self._paint_samples()
+        self._claim_width()
 
     def chosen(self) -> list[str]:
         """Return the names of the traces that are shown."""
@@ -113,6 +118,12 @@ class TraceList(QWidget):
     def values(self) -> dict[str, str]:
         """Return what is written beside the names."""
         return {name: item.text(1) for name, item in self._items.items()}
+
+    def _claim_width(self) -> None:
+        """Cut no value, unless names are long: then the list can be drawn wider."""
+        names_px = self.tree.sizeHintForColumn(0)
+        values_px = self.tree.fontMetrics().horizontalAdvance(_LONGEST)
+        self.setMinimumWidth(min(names_px, _NAMES_PX) + values_px + _FRAME_PX)
 
     def _choose_all(self, *, is_on: bool) -> None:
         self.choose(list(self._items) if is_on else [])

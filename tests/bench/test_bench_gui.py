@@ -85,16 +85,26 @@ class Stream(QObject):
         counts[:, N_BINS // 2 - 5 : N_BINS // 2 + 5] += 5000
         estimate = {"value": 3.0, "sigma": 1.0}
         peak = {"position_ps": estimate, "fwhm_ps": estimate, "significance": 90.0}
+        fit = {
+            **dict.fromkeys(("position_ps", "fwhm_ps", "counts", "background"), estimate),
+            "problem": "",
+            "chi2": 150.0,
+            "freedom": 156,
+            "first_bin": N_BINS // 2 - 80,
+            "expected": [30.0] * 160,
+        }
         return {
             "pairs": [f"{a}-{b}" for a, b in self._pairs[:N_HISTOGRAMS]],
             "first_lag_ps": -50 * (N_BINS // 2),
             "bin_ps": 50,
             "counts": counts.tolist(),
             "live_s": 60.0,
+            "pairs_live_s": [60.0] * N_HISTOGRAMS,
             "resolution_ps": 1,
             "singles": [[6_000_000, 6_000_000]] * N_HISTOGRAMS,
             "accidentals_per_bin": [30.0] * N_HISTOGRAMS,
             "peaks": [peak] * N_HISTOGRAMS,
+            "fits": [fit] * N_HISTOGRAMS,
         }
 
     def feed(self, *topics: str) -> None:

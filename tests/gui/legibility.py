@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QLabel,
     QLineEdit,
+    QMenuBar,
     QPlainTextEdit,
     QScrollArea,
     QScrollBar,
@@ -20,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-__all__ = ["cut_texts", "inputs", "nameless", "unexplained"]
+__all__ = ["cut_texts", "inputs", "mnemonics", "nameless", "unexplained"]
 
 _INPUTS = (
     QAbstractButton,
@@ -77,7 +78,33 @@ def cut_texts(window: QWidget) -> list[str]:
         for area in window.findChildren(QScrollArea)
         if _is_shown(area) and (hidden := _hidden_px(area)) > _SLACK_PX
     ]
-    return texts + areas
+    tabs = [
+        f"{described(bar)}: tab {bar.tabText(number)!r} has {bar.tabRect(number).width()} px"
+        for bar in window.findChildren(QTabBar)
+        if _is_shown(bar)
+        for number in range(bar.count())
+        if bar.tabRect(number).width() < _tab_px(bar, number)
+    ]
+    return texts + areas + tabs
+
+
+def _tab_px(bar: QTabBar, number: int) -> int:
+    """Return the width of a tab's words, without the ampersand that marks their key."""
+    return bar.fontMetrics().horizontalAdvance(bar.tabText(number).replace("&", ""))
+
+
+def mnemonics(window: QWidget) -> list[str]:
+    """Return the letters that Alt chooses something with, of all that can be seen."""
+    buttons = [one for one in window.findChildren(QAbstractButton) if _is_shown(one)]
+    labels = [
+        one for one in window.findChildren(QLabel) if _is_shown(one) and one.buddy() is not None
+    ]
+    texts = [one.text() for one in buttons] + [one.text() for one in labels]
+    for bar in window.findChildren(QTabBar):
+        texts += [bar.tabText(number) for number in range(bar.count()) if _is_shown(bar)]
+    for menus in window.findChildren(QMenuBar):
+        texts += [action.text() for action in menus.actions()]
+    return [text[text.index("&") + 1].lower() for text in texts if "&" in text.replace("&&", "")]
 
 
 def described(widget: QWidget) -> str:

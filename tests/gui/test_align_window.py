@@ -14,7 +14,6 @@ from pytestqt.qtbot import QtBot
 
 from labctl.gui.align_numbers import AlignNumber
 from labctl.gui.align_window import AlignWindow
-from labctl.gui.commands import Commands
 from labctl.gui.link import ServiceLink
 from labctl.gui.theme import LIGHT, Theme
 from labctl.service import LabClient
@@ -25,14 +24,12 @@ KEY = Qt.Key
 
 
 @pytest.fixture
-def window(
-    link: ServiceLink, theme: Theme, commands: Commands, qtbot: QtBot
-) -> Iterator[AlignWindow]:
-    """The window, opened by its command, over the rotation mount of Alice."""
+def window(link: ServiceLink, theme: Theme, qtbot: QtBot) -> Iterator[AlignWindow]:
+    """The window, over the rotation mount of Alice."""
     host = QWidget()
     qtbot.addWidget(host)
-    opened = AlignWindow(link, theme, commands, host)
-    commands.do("align")
+    opened = AlignWindow(link, theme, host)
+    opened.open_()
     qtbot.waitUntil(lambda: opened.actuator.chooser.count() > 0, timeout=WAIT_MS)
     opened.actuator.select("alice_hwp.angle_deg")
     yield opened

@@ -97,6 +97,53 @@ def test_nothing_is_reconnected_while_another_client_holds_control(
     until(window.reconnect_button.isEnabled)
 
 
+def test_a_lost_instrument_comes_back_by_itself_and_says_so_meanwhile(
+    window: DevicesWindow, client: LabClient, until: Until
+) -> None:
+    client.fault("pump_meter", "unplug")
+    window.table.selectRow(place_of(window, "pump_meter"))
+    until(lambda: "Lost; trying again every" in window.details.text())
+    client.fault("pump_meter", "plug")
+    until(lambda: texts_of(window, "pump_meter")[1] == "✔ connected")
+    until(lambda: "active" not in texts_of(window, "pump_meter")[3])
+
+
+def test_a_laser_is_told_to_clear_its_fault_by_the_keyboard(
+    window: DevicesWindow, client: LabClient, until: Until
+) -> None:
+    client.fault("pump", "trip", fault=1)
+    window.table.selectRow(place_of(window, "pump"))
+    until(window.actions_button.isEnabled)
+    menu = window.actions_button.menu()
+    menu.popup(window.mapToGlobal(window.actions_button.pos()))
+    assert [action.text() for action in menu.actions()] == [
+        "&Clear fault: Clear a fault whose cause was removed; emission stays off."
+    ]
+    QTest.keyClick(menu, Qt.Key.Key_C)
+    until(lambda: window.notice.text() == "pump: clear_fault done")
+    assert client.get("pump.fault") == "none"
+    window.table.selectRow(place_of(window, "pump_meter"))
+    until(lambda: not window.actions_button.isEnabled())
+    assert "it has nothing to do" in window.actions_button.toolTip()
+
+
+def test_what_safe_lowered_is_set_again_after_a_question(
+    window: DevicesWindow, commands: Commands, client: LabClient, until: Until
+) -> None:
+    client.set("snspd.bias_ua", [10.0] * 4)
+    client.make_safe()
+    commands.do("safety.restore")
+    until(window.restore_row.isVisible)
+    assert "snspd.bias_ua to 10, 10, 10, 10 µA" in window.restore_row.text.text()
+    assert client.get("snspd.bias_ua") == [0.0] * 4, "asking changes nothing"
+    QTest.keyClick(window.restore_row.yes_button, Qt.Key.Key_Space)
+    until(lambda: window.notice.text() == "set again: snspd.bias_ua")
+    assert client.get("snspd.bias_ua") == pytest.approx([10.0] * 4)
+    assert client.get("pump.emission") is False
+    commands.do("safety.restore")
+    until(lambda: window.notice.text() == "nothing is lowered for safety")
+
+
 def test_the_state_is_in_words() -> None:
     fresh = {"state": "fresh"}
     stale, error = {"state": "stale"}, {"state": "error"}

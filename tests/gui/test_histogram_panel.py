@@ -34,11 +34,13 @@ def told(**others: Any) -> dict[str, Any]:
         "bin_ps": 2000,
         "resolution_ps": 2000,
         "counts": [[2, 3, 500, 4, 1]],
-        "live_s": 10.0,
+        "live_s": 25.0,
+        "pairs_live_s": [10.0],
         "singles": [[100_000, 200_000]],
         # 100 000 * 200 000 * 2 ns / 10 s.
         "accidentals_per_bin": [4.0],
         "peaks": [None],
+        "fits": [{"problem": "no peak: its excess is 2.0 σ, 5 σ are needed"}],
         **others,
     }
     return {"taggers": {"tagger": tagger}}
@@ -55,7 +57,7 @@ def test_a_window_holds_the_bins_whose_centers_are_inside() -> None:
 
 def test_g2_is_counts_over_the_accidentals_of_a_bin() -> None:
     assert pair_histograms(told())["a-b"].g2().tolist() == [0.5, 0.75, 125.0, 1.0, 0.25]
-    without = pair_histograms(told(accidentals_per_bin=[None], live_s=0.0))["a-b"]
+    without = pair_histograms(told(accidentals_per_bin=[None], pairs_live_s=[0.0]))["a-b"]
     assert np.isnan(without.g2()).all()
     assert math.isnan(without.inside(-2000, 2000).car.value)
 
@@ -73,8 +75,12 @@ def test_bins_that_are_no_multiple_of_the_resolution_are_warned_of() -> None:
 def test_numbers_are_told_with_unit_and_uncertainty() -> None:
     histogram = pair_histograms(told())["a-b"]
     text = window_text(histogram, -3000, 3000)
-    assert "a · b from -3 to 3 ns: 507 ± 23 counts, accidentals 12.0" in text
-    assert "effective width 6 ns, 10.0 s live" in text
+    # Singles of 1e5 and 2e5 with 495 pairs in common: 12 · sqrt(1e-5 + 5e-6 + 5e-8) = 0.047;
+    # (507 - 12) / 12 with sqrt(507) / 12 and what the accidentals add: 1.9.
+    assert text == (
+        "a · b from -3 to 3 ns: 507(23) counts in 6 ns of bins and 10.0 s, "
+        "accidentals 12.000(47), CAR 41.2(19)"
+    )
     assert bin_text(histogram, 100.0) == "0 ns: 500 ± 22 counts in the bin · g² 125.0 ± 5.6"
     assert bin_text(histogram, 9000.0) == ""
     peak = {
@@ -142,7 +148,7 @@ def settings(client: LabClient) -> dict[str, Any]:
 
 
 def test_the_pair_shows_its_peak_and_its_ratio(panel: HistogramPanel, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: "Peak at" in panel.numbers.text(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "Fit: position" in panel.numbers.text(), timeout=WAIT_MS)
     text = panel.numbers.text()
     assert text.startswith("alice_h · bob_h from -3 to 3 ns: ")
     assert "CAR" in text

@@ -35,7 +35,7 @@ def dock(
     qtbot.addWidget(made)
     made.resize(400, 700)
     made.show()
-    until(lambda: "pump" in made.groups and made.row("pump.power_mw").editor.text())
+    until(lambda: len(made.groups) == 6 and made.row("pump.power_mw").editor.text())
     return made
 
 

@@ -12,6 +12,7 @@ from labctl.errors import LimitError
 from labctl.gui.commands import Command, Commands
 from labctl.gui.fuzzy import fuzzy_score
 from labctl.gui.help_window import HelpWindow
+from labctl.gui.instrument_dock import InstrumentDock
 from labctl.gui.link import ServiceLink
 from labctl.gui.palette import CommandPalette
 from labctl.gui.set_line import SetLine, parse_set, parse_value
@@ -158,6 +159,31 @@ def test_a_typed_value_arrives_at_the_instrument(
         lambda: desk.palette.told.text() == "pump.power_mw reads back 3.5 mW", timeout=WAIT_MS
     )
     assert client.get("pump.power_mw") == pytest.approx(3.5)
+
+
+def test_a_typed_value_is_undone_as_one_that_was_set_in_the_dock(
+    link: ServiceLink, theme: Theme, client: LabClient, qtbot: QtBot, desk: Desk
+) -> None:
+    client.set("pump.power_mw", 5.0)
+    dock = InstrumentDock(link, theme, desk.commands)
+    qtbot.addWidget(dock)
+    dock.show()
+    qtbot.waitUntil(lambda: "pump" in dock.groups, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: dock.row("pump.power_mw").shown_value == 5.0, timeout=WAIT_MS)
+    desk.palette.set_through(dock.requests, lambda path: dock.row(path).shown_value)
+    desk.type("set pump.power_mw 3.5")
+    desk.press(Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "reads back 3.5" in desk.palette.told.text(), timeout=WAIT_MS)
+    assert dock.row("pump.power_mw").set_point == 3.5
+    desk.commands.do("setting.undo")
+    qtbot.waitUntil(lambda: client.get("pump.power_mw") == pytest.approx(5.0), timeout=WAIT_MS)
+    assert dock.history.last is None
+    # Emission that was typed off is not switched on by undoing.
+    client.set("pump.emission", True, arm=True)
+    desk.type("set pump.emission off")
+    desk.press(Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "reads back off" in desk.palette.told.text(), timeout=WAIT_MS)
+    assert dock.history.last is None
 
 
 def test_nothing_is_set_while_somebody_types_or_beyond_a_limit(

@@ -20,6 +20,7 @@ from labctl.lab import bench_path
 from labctl.service import connect
 from labctl.storage import open_run
 from labctl.testing.service_process import home_variables
+from labctl.units import format_uncertain
 
 #: Services of its own, started and stopped: minutes, not seconds.
 pytestmark = pytest.mark.slow
@@ -137,8 +138,12 @@ def test_from_start_up_to_a_violated_bell_inequality_and_its_file(
         assert 0.995 * best - 5 * found["sigma"] < found["value"] < best + 5 * found["sigma"]
     window.all_off()
     until(lambda: "○ off  pump" in lamps(window))
-    with connect(bench_path("default"), simulated=True) as script:
-        (newest, *_) = script.runs(experiment="chsh")
-    assert newest["path"] == str(path)
+    window.commands.do("runs")
+    window.runs.search.setText("chsh finished dwell_s=2")
+    until(lambda: [row.path for row in window.runs.model.rows] == [path])
+    until(lambda: "✔ finished · SIMULATED" in window.runs.shown.preview.title.text())
+    name, value = (window.runs.shown.preview.results.cells.index(0, c).data() for c in (0, 1))
+    assert (name, value) == ("S  raw", format_uncertain(found["value"], found["sigma"]))
+    window.runs.close()
     window.commands.do("control.release")
     until(lambda: window.status._labels["control"].text() == "control: free")

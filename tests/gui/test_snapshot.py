@@ -7,31 +7,33 @@ import pyqtgraph as pg
 import pytest
 from PySide6.QtGui import QImage
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QTabWidget, QWidget
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from labctl.gui.link import ServiceLink
 from labctl.gui.result_panel import ResultPanel
 from labctl.gui.snapshot import Snapshot, drawing_of
 from labctl.gui.theme import Theme
+from labctl.gui.views import Views
 from labctl.service import LabClient
 from labctl.testing.service_process import ServiceProcess
 
 WAIT_MS = 20_000
 
 
-class Views:
+class TwoViews:
     """Two views, of which the first has numbers."""
 
     def __init__(self, link: ServiceLink, theme: Theme) -> None:
-        self.tabs = QTabWidget()
+        self.all = Views()
+        self.tabs = self.all.tabs
         self.result = ResultPanel(link, theme)
-        self.tabs.addTab(self.result, "Run res&ult")
-        self.tabs.addTab(QWidget(), "Nothing")
-        self.tabs.resize(800, 500)
-        self.tabs.show()
+        self.all.add(self.result, "Run res&ult")
+        self.all.add(QWidget(), "Nothing")
+        self.all.resize(800, 500)
+        self.all.show()
         self.told: list[str] = []
-        self.snapshot = Snapshot(link, lambda: self.tabs, self.told.append)
+        self.snapshot = Snapshot(link, self.all.shown, self.told.append)
 
     def take(self, qtbot: QtBot) -> Path:
         """Take one and return its name without suffix, as the operator is told."""
@@ -42,14 +44,14 @@ class Views:
 
 
 @pytest.fixture
-def views(link: ServiceLink, theme: Theme, qtbot: QtBot) -> Views:
-    made = Views(link, theme)
-    qtbot.addWidget(made.tabs)
+def views(link: ServiceLink, theme: Theme, qtbot: QtBot) -> TwoViews:
+    made = TwoViews(link, theme)
+    qtbot.addWidget(made.all)
     return made
 
 
 def test_without_a_run_it_goes_to_the_data_folder(
-    views: Views, service: ServiceProcess, qtbot: QtBot
+    views: TwoViews, service: ServiceProcess, qtbot: QtBot
 ) -> None:
     views.tabs.setCurrentIndex(1)
     stem = views.take(qtbot)
@@ -61,7 +63,7 @@ def test_without_a_run_it_goes_to_the_data_folder(
 
 
 def test_during_a_run_it_stands_beside_the_run_file_which_notes_it(
-    views: Views, link: ServiceLink, client: LabClient, qtbot: QtBot
+    views: TwoViews, link: ServiceLink, client: LabClient, qtbot: QtBot
 ) -> None:
     client.start("counting", {"points": 100, "dwell_s": 0.1})
     qtbot.waitUntil(lambda: len(views.result.table()[1]) > 1, timeout=WAIT_MS)
@@ -81,7 +83,7 @@ def test_during_a_run_it_stands_beside_the_run_file_which_notes_it(
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(
-    views: Views, link: ServiceLink, tmp_path: Path, qtbot: QtBot
+    views: TwoViews, link: ServiceLink, tmp_path: Path, qtbot: QtBot
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
     link.latest["run"] = {"path": str(tmp_path / "file" / "run.h5"), "state": "finished"}

@@ -76,6 +76,7 @@ def test_f12_switches_the_pump_off_and_says_so(
     if where == "experiment":
         front = next(w for w in inputs(lit.run_bar) if isinstance(w, QComboBox))
     elif where == "setting":
+        qtbot.waitUntil(lambda: len(lit.instruments.groups) == 6, timeout=WAIT_MS)
         front = next(w for w in inputs(lit.instruments) if isinstance(w, QLineEdit))
     elif where == "plot":
         front = lit.rates

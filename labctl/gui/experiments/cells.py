@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 __all__ = ["CellsModel", "cells_view"]
 
 #: So many rows decide how wide a column is.
 _LOOKED_AT: Final = 20
+#: Above and below the words of a row, together.
+_LINE_SPACE_PX: Final = 6
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -66,9 +68,26 @@ class CellsModel(QAbstractTableModel):
         return None
 
 
+class _CellsView(QTableView):
+    """A table whose rows are as low as its font allows."""
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  Qt's name
+        """Follow the font."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self.fit()
+
+    def fit(self) -> None:
+        """Measure the rows."""
+        line_px = self.fontMetrics().height() + _LINE_SPACE_PX
+        self.verticalHeader().setMinimumSectionSize(line_px)
+        self.verticalHeader().setDefaultSectionSize(line_px)
+
+
 def cells_view(model: CellsModel, name: str) -> QTableView:
     """Return a view of the model that a keyboard can walk through."""
-    view = QTableView()
+    view = _CellsView()
+    view.fit()
     view.setAccessibleName(name)
     view.setModel(model)
     view.setAlternatingRowColors(True)

@@ -71,6 +71,7 @@ class ChshPanel(ExperimentPanel):
         plots.addWidget(self._correlation_plot, 1)
         plots.addWidget(self._growth_plot, 1)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.headline)
         layout.addWidget(self.warnings)
         layout.addLayout(plots, 1)

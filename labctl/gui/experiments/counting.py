@@ -63,17 +63,18 @@ class CountingPanel(ExperimentPanel):
         self._pairs = new_plot("rates of pairs over the points", "point", "coincidences (/s)")
         self._bands: dict[str, _Band] = {}
         tables = QHBoxLayout()
-        tables.addWidget(cells_view(self.cells, "rates of detectors"), 3)
-        tables.addWidget(cells_view(self.pair_cells, "rates of pairs"), 5)
+        tables.addWidget(cells_view(self.cells, "rates of detectors"), 2)
+        tables.addWidget(cells_view(self.pair_cells, "rates of pairs"), 7)
         plots = QHBoxLayout()
         for plot in (self._singles, self._pairs):
             plot.addLegend(offset=(8, 4), labelTextSize="8pt", colCount=2)
             plots.addWidget(plot, 1)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.headline)
         layout.addWidget(self.warnings)
-        layout.addLayout(plots, 3)
-        layout.addLayout(tables, 2)
+        layout.addLayout(plots, 1)
+        layout.addLayout(tables, 1)
         self.dress()
         self.draw()
 

@@ -64,6 +64,7 @@ class DelaysPanel(ExperimentPanel):
         body.addLayout(left, 1)
         body.addLayout(right, 1)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.headline)
         layout.addWidget(self.warnings)
         layout.addLayout(body, 1)

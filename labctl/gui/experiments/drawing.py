@@ -42,12 +42,11 @@ _BELOW: Final = 0.05
 
 def new_plot(name: str, x: str, y: str) -> Any:
     """Return a plot widget that can be read by name, with the titles of its axes."""
-    plot = pg.PlotWidget()
+    plot = pg.PlotWidget(enableMenu=False)
     plot.setAccessibleName(name)
     plot.setLabel("bottom", x)
     plot.setLabel("left", y)
     plot.setMinimumSize(160, 120)
-    plot.setMenuEnabled(False)
     # Kilo and milli in front of units that are written out would say the same twice.
     for side in ("bottom", "left"):
         plot.getAxis(side).enableAutoSIPrefix(False)
@@ -70,6 +69,9 @@ def dress(plot: Any, theme: Theme) -> None:
     legend = plot.getPlotItem().legend
     if legend is not None:
         legend.setLabelTextColor(colors.text)
+        # A new color is not drawn before the text is set.
+        for _, label in legend.items:
+            label.setText(label.text)
 
 
 def with_room(plot: Any, values: Sequence[NDArray[np.float64]], *, from_zero: bool = False) -> None:
@@ -143,7 +145,8 @@ def headline(name: str) -> QLabel:
 
 
 def big(text: str, theme: Theme) -> str:
-    """Return rich text for the number itself."""
+    """Return rich text for the number itself, which is never broken into two lines."""
+    text = text.replace(" ", "&nbsp;")
     return f'<span style="font-size:{theme.font_pt * 2}pt; font-weight:600">{text}</span>'
 
 

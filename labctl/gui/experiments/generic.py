@@ -55,6 +55,7 @@ class GenericPanel(ExperimentPanel):
         body.addWidget(cells_view(self.cells, "points of the run"), 1)
         body.addLayout(right, 1)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.headline)
         layout.addWidget(self.warnings)
         layout.addLayout(body, 1)

@@ -69,6 +69,7 @@ class ScanPanel(ExperimentPanel):
             chooser.addWidget(widget)
         chooser.addStretch(1)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
         for one in (self.headline, self.warnings, row):
             layout.addWidget(one)
         layout.addWidget(self._plots, 1)

@@ -69,6 +69,7 @@ class VisibilityPanel(ExperimentPanel):
             self._plots[basis] = plot
             plots.addWidget(plot, 1)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.headline)
         layout.addWidget(self.warnings)
         layout.addLayout(plots, 1)
