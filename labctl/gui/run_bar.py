@@ -21,7 +21,7 @@ from labctl.gui.link import ServiceLink
 from labctl.gui.rights import why_no_change, why_no_service
 from labctl.gui.run_buttons import RunButtons
 from labctl.gui.run_notice import RunNotice
-from labctl.gui.run_progress import RunProgress
+from labctl.gui.run_progress import RunProgress, failure_text
 from labctl.gui.run_setup import RunSetup
 from labctl.gui.theme import Theme
 from labctl.service import LabClient
@@ -291,6 +291,7 @@ class RunBar(FittedPanel):
         self._words.tell(
             error=self._error,
             pending=self._pending,
+            failure=failure_text(self._run),
             # What is wrong with a parameter is news also while a run is under way.
             why_no_start=self._why_no_queue() or self._why_no_start(),
             hint=self._hint or summary,

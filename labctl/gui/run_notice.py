@@ -30,12 +30,14 @@ class RunNotice(QWidget):
         layout.addWidget(self.notice)
         layout.addWidget(self.hint)
 
-    def tell(self, *, error: str, pending: str, why_no_start: str, hint: str) -> None:
+    def tell(self, *, error: str, pending: str, failure: str, why_no_start: str, hint: str) -> None:
         """Show the first of these that is not empty."""
         if error:
             self.notice.tell(error, "alarm")
         elif pending:
             self.notice.tell(pending)
+        elif failure:
+            self.notice.tell(failure, "alarm")
         else:
             self.notice.tell(f"Cannot start: {why_no_start}." if why_no_start else "")
         self.hint.show_text(hint)

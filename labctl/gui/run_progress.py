@@ -11,7 +11,14 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QW
 from labctl.gui.fitting_label import FittingLabel
 from labctl.gui.theme import Theme
 
-__all__ = ["RunProgress", "clock_text", "duration_text", "progress_text", "state_text"]
+__all__ = [
+    "RunProgress",
+    "clock_text",
+    "duration_text",
+    "failure_text",
+    "progress_text",
+    "state_text",
+]
 
 _STATES: Final = {
     "idle": "○ idle",
@@ -64,6 +71,13 @@ def progress_text(run: Mapping[str, Any], now_utc_s: float) -> str:
 def state_text(run: Mapping[str, Any]) -> str:
     """Return symbol and word of the state."""
     return _STATES.get(str(run.get("state")), "? unknown")
+
+
+def failure_text(run: Mapping[str, Any]) -> str:
+    """Return why the last run failed, whole; the line of details has room for a part of it."""
+    if run.get("state") != "failed":
+        return ""
+    return f"Run {run.get('uid') or run.get('experiment')} failed: {run.get('text')}"
 
 
 def _fraction(run: Mapping[str, Any]) -> float:
