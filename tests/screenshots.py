@@ -28,6 +28,8 @@ from labctl.service import connect
 from labctl.testing.service_process import ServiceProcess, home_variables
 
 SIZE_PX: Final = (1440, 860)
+#: Of the window that shows all views at once.
+LARGE_PX: Final = (1920, 1080)
 #: The pictures belong to a repository: none is larger.
 MAX_BYTES: Final = 200_000
 _WITHIN_S: Final = 120.0
@@ -83,8 +85,12 @@ def take_pictures(folder: Path, service: ServiceProcess) -> None:
         with connect(service.config, simulated=True, name="anna") as script:
             script.set("pump.emission", value=True, arm=True)
             script.start("chsh", {"dwell_s": 3.0}, arm=True)
+            window.resize(*LARGE_PX)
+            window.commands.do("tile")
             until(lasts(_RATES_S), "time")
             save(window, folder / "window.png")
+            window.commands.do("tile")
+            window.resize(*SIZE_PX)
             until(lambda: script.run_status.state.value == "finished", "the end of CHSH")
             for theme_colors, tab, name in (
                 (LIGHT, window.result, "window-light.png"),
@@ -94,6 +100,14 @@ def take_pictures(folder: Path, service: ServiceProcess) -> None:
                 window.tabs.setCurrentWidget(tab)
                 until(lasts(2.0), "time")
                 save(window, folder / name)
+            script.run("counting", dwell_s=0.5, points=8)
+            script.run("visibility", dwell_s=0.2, arm=True)
+            theme.set(LIGHT, is_large=False)
+            window.commands.do("runs")
+            until(lambda: bool(window.runs.model.rows), "the list of runs")
+            window.runs.resize(*SIZE_PX)
+            until(lasts(2.0), "time")
+            save(window.runs, folder / "window-runs.png")
             script.make_safe()
     finally:
         window.close()
