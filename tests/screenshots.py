@@ -119,7 +119,7 @@ def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".github")
     application = QApplication(["labctl"])
     with tempfile.TemporaryDirectory() as home:
-        os.environ.update(home_variables(Path(home)))
+        os.environ.update(home_variables(Path(home)) | {"HOME": home})
         with ServiceProcess.start(Path(home)) as service:
             take_pictures(folder, service)
     application.quit()

@@ -149,7 +149,7 @@ def loss_text(facts: RunFacts) -> list[str]:
         if stream.lost or stream.lossy:
             words.append(f"▲ {stream.lost} tags LOST in {stream.lossy} intervals")
         if stream.gaps:
-            words.append(f"▲ {stream.gaps} gaps")
+            words.append(f"▲ {stream.gaps} gap{'' if stream.gaps == 1 else 's'}")
         if stream.damaged:
             words.append(f"⚠ {stream.damaged} entries of the index are damaged")
         if not (stream.lost or stream.lossy or stream.gaps or stream.damaged):

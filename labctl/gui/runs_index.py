@@ -20,7 +20,7 @@ from labctl.gui.run_background import Background, Job
 from labctl.runs.kept_index import keep_index, kept_index
 from labctl.runs.run_index import IndexedRun, Stamp, from_line, index_run, stamped_runs
 
-__all__ = ["RunsIndex"]
+__all__ = ["RunsIndex", "short_path"]
 
 #: To read more files than this takes longer than to start a process for it.
 _MANY: Final = 40
@@ -91,7 +91,8 @@ class RunsIndex(QObject):
                 _post_found(job, self, found, f"reading {number} of {len(unread)} files …")
                 fresh |= found
                 found = {}
-        where = f"in {folder}" if folder.is_dir() else f"there is no folder {folder} yet"
+        name = short_path(folder)
+        where = f"in {name}" if folder.is_dir() else f"there is no folder {name} yet"
         count = f"{len(stamps)} run{'' if len(stamps) == 1 else 's'} "
         _post_found(job, self, found, count + where if folder.is_dir() else where)
         if len(unread) > _MANY and not job.is_over:
@@ -110,6 +111,12 @@ class RunsIndex(QObject):
         self._known = {path: self._known[path] for path in order if path in self._known}
         if is_less:
             self.changed.emit()
+
+
+def short_path(path: Path) -> str:
+    """Return a path with ~ for the user's own folder, as everybody writes it."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 def _is_fresh(kept: tuple[Stamp, IndexedRun], stamp: Stamp | None) -> bool:
