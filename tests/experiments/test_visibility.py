@@ -31,6 +31,7 @@ def test_visibilities_over_eight_seeds_agree_with_the_state(
     assert 0.4 < every.var(ddof=1) < 1.8
 
 
+@pytest.mark.slow
 def test_each_fringe_peaks_where_the_state_says(open_bench: OpenBench, tmp_path: Path) -> None:
     with open_bench(seed=3) as lab:
         run = lab.run("visibility", folder=tmp_path, angles=8, dwell_s=0.3)

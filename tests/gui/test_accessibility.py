@@ -72,8 +72,15 @@ def looks(theme: Theme) -> Iterator[Theme]:
     theme.set(DARK, is_large=False)
 
 
-@pytest.mark.parametrize("is_large", [False, True], ids=["ordinary", "large"])
-@pytest.mark.parametrize("colors", [DARK, LIGHT], ids=lambda colors: colors.name)
+@pytest.mark.parametrize(
+    ("colors", "is_large"),
+    [
+        pytest.param(DARK, False, id="dark"),
+        pytest.param(LIGHT, False, id="light"),
+        pytest.param(DARK, True, id="dark large"),
+        pytest.param(LIGHT, True, id="light large", marks=pytest.mark.slow),
+    ],
+)
 def test_no_text_is_cut(
     window: MainWindow, looks: Theme, colors: Colors, *, is_large: bool
 ) -> None:

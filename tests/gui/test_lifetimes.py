@@ -6,6 +6,7 @@ import gc
 import weakref
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import SIGNAL, QSettings
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
@@ -60,6 +61,7 @@ def use_a_window(
     return panels
 
 
+@pytest.mark.slow
 def test_a_closed_window_leaves_no_panel_and_no_receiver_behind(
     link: ServiceLink, theme: Theme, tmp_path: Path, qtbot: QtBot
 ) -> None:

@@ -117,6 +117,7 @@ def test_space_pauses_and_the_bar_moves(window: ReplayWindow, until: Until) -> N
     until(lambda: window.replay.position_s > wanted)
 
 
+@pytest.mark.slow
 def test_a_run_without_tags_says_so(
     play: Callable[[Path], ReplayWindow], tmp_path: Path, until: Until
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_closed_window_counts_no_more(window: ReplayWindow, until: Until) -> N
     until(lambda: not thread.is_alive())
 
 
+@pytest.mark.slow
 def test_nothing_is_cut_nameless_or_unexplained(
     window: ReplayWindow, theme: Theme, until: Until
 ) -> None:
@@ -152,6 +154,7 @@ def test_nothing_is_cut_nameless_or_unexplained(
     assert list(found) == []
 
 
+@pytest.mark.slow
 def test_the_tab_key_comes_to_every_input(window: ReplayWindow) -> None:
     wanted = {w for w in inputs(window) if w.isEnabled() and w.focusPolicy().value & 1}
     reached = set()

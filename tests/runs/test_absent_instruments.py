@@ -11,7 +11,14 @@ from labctl.runs import LabSession
 from labctl.storage import open_run, verify_run
 
 
-@pytest.mark.parametrize("name", ["pump_meter", "alice_hwp", "snspd"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pump_meter",
+        pytest.param("alice_hwp", marks=pytest.mark.slow),
+        pytest.param("snspd", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_does_without_an_instrument_that_it_does_not_use(lab: LabSession, name: str) -> None:
     lab.simulation.fault(name, "unplug")
 

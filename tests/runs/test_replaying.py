@@ -24,7 +24,7 @@ def recorded(folder: Path, experiment: str, **parameters: Any) -> Path:
     [
         ("counting", {"dwell_s": 0.2, "points": 3}),
         ("chsh", {"dwell_s": 0.1}),
-        ("visibility", {"dwell_s": 0.1, "angles": 4}),
+        pytest.param("visibility", {"dwell_s": 0.1, "angles": 4}, marks=pytest.mark.slow),
         ("delays", {"dwell_s": 0.3}),
     ],
 )
