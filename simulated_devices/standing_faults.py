@@ -163,7 +163,9 @@ class FaultLedger:
         now, original = self._nodes[name].parameters, self._original[name]
         if now is original:
             return set()
-        return {k for k in self.parameters_of(name) if getattr(now, k) != getattr(original, k)}
+        # What an instrument has moved is where it wants it.
+        free = set(self.parameters_of(name)) - self._nodes[name].moved
+        return {key for key in free if getattr(now, key) != getattr(original, key)}
 
 
 def plain(value: Any) -> Any:

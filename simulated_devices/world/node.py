@@ -19,6 +19,9 @@ class Node(Generic[ParametersT]):
 
     The thread that steps the world reads them. Any thread may change them: a change is one
     assignment of a frozen model, and acts from the next slice on.
+
+    Attributes:
+        moved: names of parameters that an instrument moves; their values are its doing.
     """
 
     wiring: ClassVar[frozenset[str]] = frozenset()
@@ -27,6 +30,7 @@ class Node(Generic[ParametersT]):
     def __init__(self, name: str, parameters: ParametersT) -> None:
         self.name = name
         self._parameters = parameters
+        self.moved: frozenset[str] = frozenset()
 
     @property
     def parameters(self) -> ParametersT:

@@ -74,6 +74,7 @@ class RotationMount:
         def turn(angle_deg: float) -> None:
             arm.analyzer_angle_deg = 2.0 * angle_deg
 
+        arm.moved = frozenset({"analyzer_angle_deg"})
         self._hold(turn, zero_offset_deg)
 
     def carry(self, plate: WavePlate, zero_offset_deg: float) -> None:
@@ -82,6 +83,7 @@ class RotationMount:
         def turn(angle_deg: float) -> None:
             plate.angle_deg = angle_deg
 
+        plate.moved = frozenset({"angle_deg"})
         self._hold(turn, zero_offset_deg)
 
     def _hold(self, turn: Callable[[float], None], zero_offset_deg: float) -> None:

@@ -111,3 +111,14 @@ def test_a_table_of_parameters_is_told_as_a_dictionary(lab: LabSession) -> None:
     defaults = {argument.name: argument.default for argument in change.arguments}
     assert isinstance(defaults["statistics"], dict)
     assert defaults["statistics"] == lab.simulation.world.source.parameters.statistics.model_dump()
+
+
+def test_what_a_mount_has_turned_is_not_wrong_and_stays_when_all_is_mended(
+    lab: LabSession,
+) -> None:
+    lab.set("alice_hwp.angle_deg", 22.5)
+    lab.clock.wait(5.0)
+    assert lab.simulation.world.arms["alice"].analyzer_angle_deg == pytest.approx(45.0, abs=0.01)
+    assert standing(lab) == []
+    lab.simulation.fault("alice", "restore")
+    assert lab.simulation.world.arms["alice"].analyzer_angle_deg == pytest.approx(45.0, abs=0.01)
