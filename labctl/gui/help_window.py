@@ -21,6 +21,8 @@ from labctl.gui.commands import Commands
 
 __all__ = ["HelpWindow"]
 
+#: What the longest line needs.
+_CHARACTERS: Final = 108
 #: Keys that no command has.
 _KEYS: Final = (
     ("F12", "All lasers off, at once, from anywhere; no question is asked"),
@@ -80,7 +82,8 @@ class HelpWindow(QWidget):
         """Show the help with what can be done now."""
         self._fill()
         self._filter(self.search.text())
-        self.resize(min(760, self.screen().availableSize().width()), 560)
+        width = _CHARACTERS * self.fontMetrics().averageCharWidth()
+        self.resize(min(width, self.screen().availableSize().width()), 560)
         self.show()
         self.raise_()
         self.activateWindow()
