@@ -94,6 +94,7 @@ def test_a_state_of_low_visibility_does_not_violate_it(
     assert s.value + 3 * s.sigma < 2
 
 
+@pytest.mark.slow
 def test_a_detuned_plate_lowers_s_by_the_cosine_of_four_times_its_error(
     open_bench: OpenBench, tmp_path: Path
 ) -> None:
@@ -177,6 +178,7 @@ def test_sixteen_settings_serve_analyzers_with_one_output(
     assert abs(s.value - 2 * math.sqrt(2) * 0.95 * (1 - 0.0024)) < 5 * s.sigma
 
 
+@pytest.mark.slow
 def test_s_grows_as_the_window_shrinks_because_fewer_accidentals_are_in_it(
     open_bench: OpenBench, tmp_path: Path
 ) -> None:

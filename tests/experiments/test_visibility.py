@@ -45,6 +45,7 @@ def test_each_fringe_peaks_where_the_state_says(open_bench: OpenBench, tmp_path:
         assert basis.visibility_corrected.value > basis.visibility.value
 
 
+@pytest.mark.slow
 def test_every_point_is_recorded_with_its_angle_and_counts(
     open_bench: OpenBench, tmp_path: Path
 ) -> None:

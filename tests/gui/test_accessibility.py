@@ -76,7 +76,7 @@ def looks(theme: Theme) -> Iterator[Theme]:
     ("colors", "is_large"),
     [
         pytest.param(DARK, False, id="dark"),
-        pytest.param(LIGHT, False, id="light"),
+        pytest.param(LIGHT, False, id="light", marks=pytest.mark.slow),
         pytest.param(DARK, True, id="dark large"),
         pytest.param(LIGHT, True, id="light large", marks=pytest.mark.slow),
     ],
@@ -134,7 +134,10 @@ def test_the_large_font_leaves_the_window_its_size(window: MainWindow, qtbot: Qt
         qtbot.waitUntil(lambda: window.size() == QSize(1280, 720), timeout=WAIT_MS)
 
 
-@pytest.mark.parametrize("is_large", [False, True], ids=["ordinary", "large"])
+@pytest.mark.parametrize(
+    "is_large",
+    [pytest.param(False, id="ordinary", marks=pytest.mark.slow), pytest.param(True, id="large")],
+)
 def test_no_text_of_another_window_is_cut(
     window: MainWindow, looks: Theme, qtbot: QtBot, *, is_large: bool
 ) -> None:

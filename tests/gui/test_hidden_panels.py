@@ -54,6 +54,7 @@ def tell_everything(window: MainWindow, times: int = 5) -> None:
     window.link.updated.emit("log", line)
 
 
+@pytest.mark.slow
 def test_views_behind_a_tab_draw_nothing_until_they_come_to_the_front(
     window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +73,7 @@ def test_views_behind_a_tab_draw_nothing_until_they_come_to_the_front(
         assert counted.calls >= 1
 
 
+@pytest.mark.slow
 def test_docks_behind_a_tab_draw_nothing_until_they_come_to_the_front(
     window: MainWindow, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:

@@ -170,6 +170,7 @@ def test_two_runs_are_compared_by_sigmas_and_words(
     assert "select one run" in window.actions_.notice.text()
 
 
+@pytest.mark.slow
 def test_of_selections_in_a_hurry_the_last_is_shown(
     window: RunsWindow, runs_of_tags: list[Path], until: Until
 ) -> None:
@@ -209,6 +210,7 @@ def test_a_run_that_ends_is_listed_by_itself(
     until(lambda: window.model.rows[0].texts[2] == "✔ finished")
 
 
+@pytest.mark.slow
 def test_a_closed_window_reads_nothing_until_it_is_opened_again(
     window: RunsWindow, runs_of_tags: list[Path], until: Until
 ) -> None:
@@ -256,6 +258,7 @@ def test_the_run_bar_is_filled_with_what_was_run(
     assert main.run_bar.setup.chosen() == ("counting", {"dwell_s": 0.2, "points": 3})
 
 
+@pytest.mark.slow
 def test_nothing_is_cut_nameless_or_unexplained(
     window: RunsWindow, runs_of_tags: list[Path], theme: Theme, until: Until
 ) -> None:
@@ -273,6 +276,7 @@ def test_nothing_is_cut_nameless_or_unexplained(
     assert list(found) == []
 
 
+@pytest.mark.slow
 def test_the_tab_key_comes_to_every_input(window: RunsWindow) -> None:
     wanted = {w for w in inputs(window) if w.isEnabled() and w.focusPolicy().value & 1}
     reached = set()

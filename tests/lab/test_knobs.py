@@ -86,6 +86,7 @@ def test_the_bias_of_a_nanowire_sets_its_efficiency(lab: LabSession, tmp_path: P
     assert_ratio(lowered["alice_h-bob_h"], nominal["alice_h-bob_h"], expected)
 
 
+@pytest.mark.slow
 def test_a_comparator_above_the_pulses_sees_none(lab: LabSession, tmp_path: Path) -> None:
     turn(lab, tagger__threshold_v=-0.7)
     assert counts(lab, tmp_path)["alice_h"] > 1000
