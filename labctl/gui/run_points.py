@@ -9,12 +9,11 @@ from typing import Any, Final
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from labctl.gui.experiments.base import Row, finite, numeric_columns
+from labctl.gui.experiments.base import Row, numeric_columns
+from labctl.gui.experiments.columns import column_title, is_sigma, measured_first, value_text
 from labctl.gui.experiments.drawing import Points, column, dress, new_plot
-from labctl.gui.experiments.generic import measured_first
 from labctl.gui.theme import Theme
-from labctl.storage.table import sigma_name, suffix_of
-from labctl.units import SYMBOLS, format_quantity, format_uncertain
+from labctl.storage.table import sigma_name
 
 __all__ = ["PointsModel", "PointsPlot"]
 
@@ -40,7 +39,7 @@ class PointsModel(QAbstractTableModel):
         self.beginResetModel()
         self._rows = rows
         names = dict.fromkeys(name for row in rows for name in row if name not in _LEFT_OUT)
-        shown = [name for name in names if not _is_sigma(name) and name != "number"]
+        shown = [name for name in names if not is_sigma(name) and name != "number"]
         self._names = ["number", *shown] if rows else []
         self.endResetModel()
 
@@ -57,13 +56,13 @@ class PointsModel(QAbstractTableModel):
     ) -> Any:
         """Return the name of a column, with its unit."""
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _titled(self._names[section])
+            return column_title(self._names[section])
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return a value, with its uncertainty where the point has it."""
         if role == Qt.ItemDataRole.DisplayRole:
-            return _text(self._rows[index.row()], self._names[index.column()])
+            return value_text(self._rows[index.row()], self._names[index.column()])
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
@@ -122,7 +121,7 @@ class PointsPlot(QWidget):
         ]
         self._legend.setVisible(len(runs) > 1)
         numbers = _common([numeric_columns(rows) for rows in self._runs])
-        names = [name for name in numbers if not _is_sigma(name)]
+        names = [name for name in numbers if not is_sigma(name)]
         _offer(self.up, measured_first(names), _chosen_first(names, self._runs[0] if runs else []))
         _offer(self.across, ["number", *names], "number")
         self.words.setText(f"every {thinned}th point is drawn" if thinned > 1 else "")
@@ -131,8 +130,8 @@ class PointsPlot(QWidget):
 
     def _draw(self) -> None:
         up, across = self.up.currentText(), self.across.currentText()
-        self._plot.setLabel("left", _titled(up), color=self._theme.colors.text)
-        self._plot.setLabel("bottom", _titled(across), color=self._theme.colors.text)
+        self._plot.setLabel("left", column_title(up), color=self._theme.colors.text)
+        self._plot.setLabel("bottom", column_title(across), color=self._theme.colors.text)
         for points, rows in zip(self.series, self._runs, strict=True):
             points.show(
                 self._theme,
@@ -165,29 +164,9 @@ def _offer(box: QComboBox, names: list[str], first: str) -> None:
     box.setToolTip("" if names else "There is no number to plot.")
 
 
-def _is_sigma(name: str) -> bool:
-    return "_sigma" in name
-
-
-def _titled(name: str) -> str:
-    # `alice_h-bob_v` are coincidences of a detector, not volts: the storage knows.
-    suffix = suffix_of(name)
-    return f"{name.removesuffix(f'_{suffix}')} ({SYMBOLS[suffix]})" if suffix else name
-
-
 def _chosen_first(names: list[str], rows: Sequence[Row]) -> str:
     """Return what one wants to see first: a number with its uncertainty, else that of a pair."""
     present = rows[0] if rows else {}
     with_sigma = [name for name in names if sigma_name(name) in present]
     of_pairs = [name for name in names if "-" in name]
     return next(iter((*with_sigma, *of_pairs, *names)), "")
-
-
-def _text(row: Row, name: str) -> str:
-    value = row.get(name)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "–"
-    sigma = finite(row.get(sigma_name(name)))
-    if math.isfinite(sigma) and math.isfinite(finite(value)):
-        return format_uncertain(float(value), sigma)
-    return format_quantity(value, "")

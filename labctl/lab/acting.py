@@ -6,37 +6,15 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from labctl.device import Device, Setting
-from labctl.errors import ConfigError, InstrumentError, nearest
+from labctl.errors import InstrumentError
 from labctl.lab.answering import answering
+from labctl.lab.paths import find_action
 from labctl.lab.safety import make_one_safe
 
 if TYPE_CHECKING:
     from labctl.lab.bench import Bench
 
-__all__ = ["act_on", "answer_act", "find_action"]
-
-
-def find_action(devices: Mapping[str, Device], path: str) -> tuple[Device, str]:
-    """Return the device and the name of its action that `path` names.
-
-    Raises:
-        ConfigError: there is no such instrument or action.
-    """
-    instrument, separator, name = path.partition(".")
-    if not separator:
-        raise ConfigError(f'"{path}" is not INSTRUMENT.ACTION, such as pump.clear_fault')
-    if instrument not in devices:
-        raise ConfigError(
-            f'unknown instrument "{instrument}"{nearest(instrument, devices)}; '
-            f"known are: {', '.join(devices)}"
-        )
-    actions = devices[instrument].actions
-    if name not in actions:
-        raise ConfigError(
-            f'{instrument} has no action "{name}"{nearest(name, actions)}; '
-            f"it has: {', '.join(actions) or 'none'}"
-        )
-    return devices[instrument], name
+__all__ = ["act_on", "answer_act"]
 
 
 def act_on(bench: Bench, path: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout
 
-from labctl.gui.experiments.base import Cells, ExperimentPanel, Row, finite, numeric_columns
+from labctl.gui.experiments.base import Cells, ExperimentPanel, numeric_columns
 from labctl.gui.experiments.cells import CellsModel, cells_view
+from labctl.gui.experiments.columns import column_title, is_sigma, measured_first, value_text
 from labctl.gui.experiments.drawing import (
     Points,
     column,
@@ -19,9 +19,10 @@ from labctl.gui.experiments.drawing import (
     warning_line,
 )
 from labctl.gui.theme import Theme
-from labctl.units import format_quantity, format_uncertain, unit_of
+from labctl.storage.table import sigma_name, suffix_of
+from labctl.units import SYMBOLS
 
-__all__ = ["GenericPanel", "measured_first", "sigma_name"]
+__all__ = ["GenericPanel"]
 
 _TABLE_ROWS: Final = 100
 
@@ -66,13 +67,14 @@ class GenericPanel(ExperimentPanel):
         """Show the points and what the run shows now."""
         names, rows = self.table()
         newest = list(reversed(rows[-_TABLE_ROWS:]))
-        shown = [name for name in names if not _is_sigma(name)]
+        shown = [name for name in names if not is_sigma(name)]
         texts = [
-            [_text(dict(zip(names, row, strict=True)), name) for name in shown] for row in newest
+            [value_text(dict(zip(names, row, strict=True)), name) for name in shown]
+            for row in newest
         ]
-        self.cells.show([_titled(name) for name in shown], texts)
+        self.cells.show([column_title(name) for name in shown], texts)
         numbers = numeric_columns(self.rows)
-        _offer(self.up, measured_first([name for name in numbers if not _is_sigma(name)]))
+        _offer(self.up, measured_first([name for name in numbers if not is_sigma(name)]))
         _offer(self.across, ["number", *numbers])
         self._draw_plot()
         show_warnings(self.warnings, self.result, self.theme)
@@ -81,9 +83,9 @@ class GenericPanel(ExperimentPanel):
     def draw_now(self) -> None:
         """Show the values of the point under way."""
         now = [
-            f"{name} = {_text(self.live, name)} {unit_of(name)}".strip()
+            f"{name} = {value_text(self.live, name)} {SYMBOLS.get(suffix_of(name), '')}".strip()
             for name in self.live
-            if not _is_sigma(name)
+            if not is_sigma(name)
         ]
         self.headline.setText(" · ".join(now))
         self.headline.setVisible(bool(now))
@@ -99,25 +101,10 @@ class GenericPanel(ExperimentPanel):
 
     def _draw_plot(self) -> None:
         up, across = self.up.currentText(), self.across.currentText()
-        self._plot.setLabel("left", _titled(up), color=self.theme.colors.text)
-        self._plot.setLabel("bottom", _titled(across), color=self.theme.colors.text)
+        self._plot.setLabel("left", column_title(up), color=self.theme.colors.text)
+        self._plot.setLabel("bottom", column_title(across), color=self.theme.colors.text)
         sigmas = column(self.rows, sigma_name(up))
         self._points.show(self.theme, column(self.rows, across), column(self.rows, up), sigmas)
-
-
-def sigma_name(name: str) -> str:
-    """Return the column that holds the uncertainty of another: `rate_hz`, `rate_sigma_hz`."""
-    head, separator, unit = name.rpartition("_")
-    return f"{head}_sigma_{unit}" if separator else f"{name}_sigma"
-
-
-def measured_first(names: list[str]) -> list[str]:
-    """Return the names with those behind that say how long it was counted, not what."""
-    return sorted(names, key=lambda name: name == "live_s")
-
-
-def _is_sigma(name: str) -> bool:
-    return "_sigma" in name
 
 
 def _offer(box: QComboBox, names: list[str]) -> None:
@@ -132,19 +119,3 @@ def _offer(box: QComboBox, names: list[str]) -> None:
     box.blockSignals(False)
     box.setEnabled(bool(names))
     box.setToolTip("" if names else "There is no number to plot yet.")
-
-
-def _titled(name: str) -> str:
-    unit = unit_of(name)
-    return f"{name.rpartition('_')[0]} ({unit})" if unit else name
-
-
-def _text(row: Row, name: str) -> str:
-    """Return a value without its unit, with its uncertainty where the row has it."""
-    value = row.get(name)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "–"
-    sigma = finite(row.get(sigma_name(name)))
-    if math.isfinite(sigma) and math.isfinite(finite(value)):
-        return format_uncertain(float(value), sigma)
-    return format_quantity(value, "")

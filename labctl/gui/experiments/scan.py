@@ -10,6 +10,7 @@ import pyqtgraph as pg
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from labctl.gui.experiments.base import Cells, ExperimentPanel
+from labctl.gui.experiments.columns import column_title
 from labctl.gui.experiments.drawing import (
     Points,
     dress,
@@ -139,8 +140,8 @@ class ScanPanel(ExperimentPanel):
     def _draw_line(self, scan: Scan, quantity: Quantity) -> None:
         self._plots.setCurrentWidget(self._line)
         text = self.theme.colors.text
-        self._line.setLabel("bottom", _titled(scan.axes[0]), color=text)
-        self._line.setLabel("left", _titled(quantity.name), color=text)
+        self._line.setLabel("bottom", column_title(scan.axes[0]), color=text)
+        self._line.setLabel("left", column_title(quantity.name), color=text)
         where = scan.positions(0)
         self._points.show(self.theme, where, quantity.values, quantity.sigmas)
         order = np.argsort(where, kind="stable")
@@ -156,7 +157,7 @@ class ScanPanel(ExperimentPanel):
             low, high = float(np.nanmin(image)), float(np.nanmax(image))
             self._bar.setLevels((low, high if high > low else low + 1))
         for side, axis in (("left", 0), ("bottom", 1)):
-            self._map.setLabel(side, _titled(scan.axes[axis]), color=text)
+            self._map.setLabel(side, column_title(scan.axes[axis]), color=text)
             self._map.getAxis(side).setTicks(_level_ticks(scan.levels[axis]))
 
     def _tell_value(self, position: Any) -> None:
@@ -192,11 +193,6 @@ class ScanPanel(ExperimentPanel):
         now = str(self.run.get("text") or "") if self.result is None else ""
         taken = f"{each}{axes}: {len(self._scan.places[0])} points"
         return f"{taken} · now {now}" if now else taken
-
-
-def _titled(name: str) -> str:
-    unit = unit_of(name)
-    return f"{name.rpartition('_')[0]} ({unit})" if unit else name
 
 
 def _word_ticks(levels: tuple[Any, ...]) -> list[list[tuple[int, str]]] | None:

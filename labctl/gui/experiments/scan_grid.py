@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.gui.experiments.base import numeric_columns
+from labctl.gui.experiments.columns import is_sigma, measured_first
 from labctl.gui.experiments.drawing import column
-from labctl.gui.experiments.generic import measured_first, sigma_name
+from labctl.storage.table import sigma_name
 
 __all__ = ["Quantity", "Scan", "axes_of", "scan_of"]
 
@@ -84,7 +85,7 @@ def scan_of(rows: Sequence[Mapping[str, Any]], result: Mapping[str, Any] | None)
         return None
     points = [tuple(row.get(axis) for axis in axes) for row in rows]
     numbers = numeric_columns(rows)
-    names = measured_first([n for n in numbers if n not in axes and "_sigma" not in n])
+    names = measured_first([n for n in numbers if n not in axes and not is_sigma(n)])
     quantities = {
         name: Quantity(name, column(rows, name), column(rows, sigma_name(name))) for name in names
     }
